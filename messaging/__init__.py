@@ -1,0 +1,1 @@
+"""The core: tables, events, commands, access, the log, queries and actions. Knows no HTTP and no sockets."""

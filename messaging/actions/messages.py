@@ -1,0 +1,211 @@
+"""Posting, editing and deleting messages."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+
+from messaging import events, limits, log, shapes
+from messaging.access import Access, access_of_member, access_to, members_of_pairs
+from messaging.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
+from messaging.idempotency import request_digest, require_same
+from messaging.log import ChatLog
+from messaging.models import Chat, Member, Message, User
+
+Outcome = events.Message | Exception
+
+
+@dataclass(frozen=True, eq=False)
+class Post:
+    """What somebody wants to say in a chat; see `PostMessage`."""
+
+    user: User
+    chat: str
+    text: str
+    client_id: str | None = None
+
+
+def post_message(*, user: User, chat: str, text: str, client_id: str | None = None) -> events.Message:
+    """The message as it was posted; for a repeat of the same `client_id`, the first one as it stands now."""
+    post = Post(user, chat, text, client_id)
+    _check(post)
+    with log.writing(chat) as chat_log:
+        outcome = _post_all([post], {chat: chat_log})[post]
+        if isinstance(outcome, Exception):
+            raise outcome
+    return outcome
+
+
+def post_messages(posts: Collection[Post]) -> dict[Post, Outcome]:
+    """Posts of many people in many chats, committed together: what `post_message` returns or raises for each.
+
+    Posts to chats that somebody has locked, or that don't exist, are left out: post those alone.
+    """
+    outcomes: dict[Post, Outcome] = {}
+    for post in posts:
+        try:
+            _check(post)
+        except ParleyError as error:
+            outcomes[post] = error
+    remaining = [post for post in posts if post not in outcomes]
+    with log.writing_free({post.chat for post in remaining}) as chat_logs:
+        outcomes |= _post_all([post for post in remaining if post.chat in chat_logs], chat_logs)
+    return outcomes
+
+
+def _check(post: Post) -> None:
+    _check_text(post.text)
+    limits.spend("post", post.user.pk, per_minute=settings.POSTS_PER_MINUTE)
+
+
+def _post_all(posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]) -> dict[Post, Outcome]:
+    """The number of queries does not depend on the number of posts. A refusal or a repeat changes nothing."""
+    posted = _posted_before(posts, chat_logs)
+    members = members_of_pairs((chat_logs[post.chat].chat, post.user) for post in posts)
+    refused: dict[Post, Outcome] = {}
+    accepted: dict[Post, Message] = {}
+    new: list[Message] = []
+    for post in posts:
+        chat_log = chat_logs[post.chat]
+        chat_id, user_id = chat_log.chat.pk, post.user.pk
+        first = posted.get((chat_id, user_id, post.client_id))
+        try:
+            if first is not None:
+                require_same(first.request_digest, post.text)
+            else:
+                access_of_member(chat_log.chat, post.user, members.get((chat_id, user_id))).require_write()
+        except ParleyError as error:
+            refused[post] = error
+            continue
+        if first is None:
+            place = members.get((chat_id, user_id))
+            first = _next_message(chat_log, post, author=place.user if place else post.user)
+            new.append(first)
+            if post.client_id is not None:
+                posted[chat_id, user_id, post.client_id] = first
+        accepted[post] = first
+    Message.objects.bulk_create(new)
+    for message in new:
+        chat_log = chat_logs[message.chat.uri]
+        chat_log.append(events.MessagePosted, message_row=message, message=shapes.message(message))
+    _mark_own_as_read(new, members)
+    return refused | {post: shapes.message(message) for post, message in accepted.items()}
+
+
+def _posted_before(
+    posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]
+) -> dict[tuple[int, int, str | None], Message]:
+    """The messages that these posts' idempotency keys were used for."""
+    keyed = [post for post in posts if post.client_id is not None]
+    if not keyed:
+        return {}
+    rows = Message.objects.filter(
+        chat__in={chat_logs[post.chat].chat.pk for post in keyed},
+        author__in={post.user.pk for post in keyed},
+        client_id__in={post.client_id for post in keyed},
+    )
+    return {(row.chat_id, row.author_id, row.client_id): row for row in rows.select_related("author")}
+
+
+def _next_message(chat_log: ChatLog, post: Post, *, author: User) -> Message:
+    chat = chat_log.chat
+    chat.message_count += 1
+    return Message(
+        chat=chat,
+        number=chat.message_count,
+        seq=chat_log.promise_seq(),
+        author=author,
+        text=post.text,
+        created_at=chat_log.now,
+        client_id=post.client_id,
+        request_digest=request_digest(post.text) if post.client_id is not None else "",
+    )
+
+
+def _mark_own_as_read(messages: Iterable[Message], members: Mapping[tuple[int, int], Member]) -> None:
+    """What came before one's own message one has read."""
+    numbers = {(message.chat_id, message.author_id): message.number for message in messages}
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE messaging_member SET read_number = %s WHERE id = %s AND read_number < %s",
+            [(number, members[pair].pk, number) for pair, number in numbers.items() if pair in members],
+        )
+    for (chat_id, user_id), number in numbers.items():
+        if (chat_id, user_id) not in members:  # somebody's first word in the feed
+            Member.objects.get_or_create(
+                chat_id=chat_id, user_id=user_id, defaults={"from_seq": 1, "read_number": number}
+            )
+
+
+def edit_message(*, user: User, chat: str, number: int, text: str) -> events.Message:
+    """The edited message. Only its author may, while the chat can be written to."""
+    _check_text(text)
+    limits.spend("post", user.pk, per_minute=settings.POSTS_PER_MINUTE)
+    with log.writing(chat) as chat_log:
+        access_to(chat_log.chat, user).require_write()
+        message = _message_to_change(chat_log.chat, number, access_to(chat_log.chat, user))
+        if message.author_id != user.pk:
+            raise Forbidden("Only its author may edit a message.", code="not_the_author")
+        if message.deleted_at is not None:
+            raise Conflict("The message has been deleted.", code="message_deleted")
+        if message.text != text:
+            message.text = text
+            message.edited_at = chat_log.now
+            message.save(update_fields=["text", "edited_at"])
+            chat_log.append(
+                events.MessageEdited,
+                message_row=message,
+                message_id=message.pk,
+                number=message.number,
+                text=text,
+                edited_at=chat_log.now,
+            )
+    return shapes.message(message)
+
+
+def delete_message(*, user: User, chat: str, number: int) -> events.Message:
+    """The message without its text: that there was one, when and by whom stays. Its author may, where they may write;
+    an operator may anywhere.
+    """
+    with log.writing(chat) as chat_log:
+        access = access_to(chat_log.chat, user)
+        if not user.is_operator:
+            access.require_write()
+        message = _message_to_change(chat_log.chat, number, None if user.is_operator else access)
+        if message.author_id != user.pk and not user.is_operator:
+            raise Forbidden("Only its author may delete a message.", code="not_the_author")
+        if message.deleted_at is None:
+            message.text = ""
+            message.deleted_at = chat_log.now
+            message.deleted_by = user
+            message.save(update_fields=["text", "deleted_at", "deleted_by"])
+            log.blank(message)
+            chat_log.append(
+                events.MessageDeleted,
+                message_row=message,
+                message_id=message.pk,
+                number=message.number,
+                deleted_at=chat_log.now,
+                deleted_by=user.pk,
+            )
+    return shapes.message(message)
+
+
+def _message_to_change(chat: Chat, number: int, access: Access | None) -> Message:
+    visible = Message.objects.filter(chat=chat, number=number).select_related("author")
+    message = (visible if access is None else visible.filter(access.visible())).first()
+    if message is None:
+        raise NotFound("There is no such message.", code="no_such_message")
+    return message
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise Invalid("A message needs a text.", code="empty_text", fields={"text": ["must not be empty"]})
+    if len(text) > settings.MAX_TEXT_LENGTH:
+        raise Invalid(
+            f"A message has at most {settings.MAX_TEXT_LENGTH} characters.",
+            code="text_too_long",
+            fields={"text": [f"at most {settings.MAX_TEXT_LENGTH} characters"]},
+        )

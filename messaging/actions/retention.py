@@ -1,0 +1,56 @@
+"""What the worker clears away, and which worker does it."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import Max
+from django.utils import timezone
+
+from messaging import log
+from messaging.models import Chore, Event, LoginFailure, Ticket, Token
+
+MAX_PRUNED_AT_ONCE = 5000
+
+
+def claim_chore(name: str, every_s: float) -> bool:
+    """Whether this process does the chore now: true for one of all that ask, once in `every_s` seconds."""
+    now = timezone.now()
+    due = now + timedelta(seconds=every_s)
+    if Chore.objects.filter(name=name, due_at__lte=now).update(due_at=due):
+        return True
+    return Chore.objects.get_or_create(name=name, defaults={"due_at": due})[1]
+
+
+def prune_events() -> int:
+    """Forgets events older than `EVENT_RETENTION_DAYS`; messages stay. Returns how many went."""
+    before = timezone.now() - timedelta(days=settings.EVENT_RETENTION_DAYS)
+    old = Event.objects.filter(at__lt=before).order_by().values("chat__uri").annotate(last=Max("seq"))
+    return sum(_prune_chat(row["chat__uri"], row["last"]) for row in old)
+
+
+def _prune_chat(uri: str, last: int) -> int:
+    gone = 0
+    while True:
+        with log.writing(uri) as chat_log:
+            chat = chat_log.chat
+            through = min(last, chat.pruned_seq + MAX_PRUNED_AT_ONCE)
+            if through <= chat.pruned_seq:
+                return gone
+            gone += Event.objects.filter(chat=chat, seq__lte=through).delete()[0]
+            chat.pruned_seq = through
+            chat.save(update_fields=["pruned_seq"])
+
+
+def prune_credentials() -> int:
+    """Forgets tokens, tickets and pages' sessions that have run out, and log-in failures that count no more."""
+    now = timezone.now()
+    return sum(
+        rows.delete()[0]
+        for rows in (
+            Token.objects.filter(expiry__lt=now),
+            Session.objects.filter(expire_date__lt=now),
+            Ticket.objects.filter(expires_at__lt=now),
+            LoginFailure.objects.filter(at__lt=now - timedelta(hours=2)),
+        )
+    )

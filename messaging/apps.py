@@ -1,0 +1,11 @@
+"""The Django application that holds the core."""
+
+from django.apps import AppConfig
+
+
+class MessagingConfig(AppConfig):
+    name = "messaging"
+    verbose_name = "Parley"
+
+    def ready(self) -> None:
+        from messaging import checks  # noqa: F401, PLC0415 - registers the system checks

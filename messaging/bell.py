@@ -1,0 +1,160 @@
+"""The bell: how committed events, doorbells and control words leave this process for the hubs of all processes.
+
+Whatever is rung may be lost on the way; a hub finds lost events in the log and lost doorbells in the versions it
+compares. So nothing here waits, retries or raises: a failed send is logged and forgotten.
+
+`ring_*` may be called from any thread. The server's event loop does the sending (`attach`); a process without one (a
+management command) gets a small loop of its own. What is rung while a send is under way goes out with the next one,
+one layer message per stream.
+"""
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections import defaultdict
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from messaging.commands import FEED_URI
+from messaging.events import ReadDoorbell
+
+logger = logging.getLogger("parley.bell")
+
+LAYER_TYPE = "parley"
+READ_MARKS_EVERY_S = 1.0
+# A layer that does not answer must not hold up what is rung when it does again, or another is there.
+SEND_WITHIN_S = 5.0
+
+LayerMessage = dict[str, Any]
+"""`{"type": "parley", "stream": name}` and any of `events: [[seq, ends, json], …]`, `doorbells: [json, …]` and
+`recheck: true` (compare the user's credentials again) and `people: true` (somebody goes by another name, or by none)."""
+
+
+class Bell:
+    """One per process; see the module."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own_loop = False
+        self._waiting: dict[str, LayerMessage] = {}
+        self._sender: asyncio.Task[None] | None = None
+        self._marks: defaultdict[str, dict[int, int]] = defaultdict(dict)
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on `loop` sends. Called by whatever serves on it."""
+        if self._loop is not loop:
+            with self._lock:
+                self._loop, self._own_loop = loop, False
+                self._waiting, self._sender = {}, None
+                self._marks.clear()
+
+    def ring_events(self, stream: str, events: list[tuple[int, list[int], bytes]]) -> None:
+        """Events of one stream that have been committed: `(seq, ends, JSON)`."""
+        self._hand_over(self._take_all, stream, "events", events)
+
+    def ring_doorbell(self, stream: str, encoded: bytes) -> None:
+        self._hand_over(self._take, stream, "doorbells", encoded)
+
+    def ring_recheck(self, user_id: int) -> None:
+        """This user's credentials or rights have changed: every hub compares those of their live connections."""
+        self._hand_over(self._take, f"user.{user_id}", "recheck", True)
+
+    def ring_people(self) -> None:
+        """Somebody's name has changed or gone: what hubs keep in memory, which is of the feed, may have the old one."""
+        self._hand_over(self._take, f"chat.{FEED_URI}", "people", True)
+
+    def ring_read(self, stream: str, user_id: int, number: int) -> None:
+        """A read mark has risen: announced with the others of this chat, at most once a second."""
+        self._hand_over(self._mark, stream, user_id, number)
+
+    def _hand_over(self, take: Any, *what: Any) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._start_own_loop()
+        try:
+            loop.call_soon_threadsafe(take, *what)
+        except RuntimeError:  # the loop ended in between
+            logger.warning("A bell was not rung: the event loop has ended.")
+
+    def _start_own_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._loop.is_closed():
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=loop.run_forever, name="bell", daemon=True).start()
+                self._loop, self._own_loop = loop, True
+                self._waiting, self._sender = {}, None
+                atexit.register(self.flush)
+            return self._loop
+
+    def flush(self, timeout_s: float = 2.0) -> None:
+        """Waits until what this process has rung is sent, if it sends on a loop of its own."""
+        if self._own_loop and self._loop is not None and not self._loop.is_closed():
+            try:
+                asyncio.run_coroutine_threadsafe(self.settled(), self._loop).result(timeout_s)
+            except TimeoutError:
+                logger.warning("Some bells were not rung before the process ended.")
+
+    # From here on: on the loop.
+
+    async def settled(self) -> None:
+        """Returns when what has been rung is sent."""
+        while self._sender is not None:
+            await asyncio.wait([self._sender])
+
+    def _take_all(self, stream: str, what: str, values: list[Any]) -> None:
+        for value in values:
+            self._take(stream, what, value)
+
+    def _take(self, stream: str, what: str, value: Any) -> None:
+        message = self._waiting.get(stream)
+        if message is None:
+            message = self._waiting[stream] = {"type": LAYER_TYPE, "stream": stream}
+        if value is True:
+            message[what] = True
+        else:
+            message.setdefault(what, []).append(value)
+        if self._sender is None:
+            self._sender = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, {}
+                results = await asyncio.gather(
+                    *(_send_one(stream, message) for stream, message in batch.items()),
+                    return_exceptions=True,
+                )
+                failed = [result for result in results if isinstance(result, BaseException)]
+                if failed:
+                    logger.warning("%d of %d bells were not rung: %r", len(failed), len(batch), failed[0])
+        finally:
+            self._sender = None
+
+    def _mark(self, stream: str, user_id: int, number: int) -> None:
+        cooling = stream in self._marks
+        self._marks[stream][user_id] = number
+        if not cooling:
+            self._announce(stream)
+
+    def _announce(self, stream: str) -> None:
+        marks = self._marks.get(stream)
+        if not marks:
+            self._marks.pop(stream, None)
+            return
+        self._marks[stream] = {}
+        doorbell = ReadDoorbell(chat=stream.removeprefix("chat."), marks=marks)
+        self._take(stream, "doorbells", doorbell.model_dump_json().encode())
+        asyncio.get_running_loop().call_later(READ_MARKS_EVERY_S, self._announce, stream)
+
+
+async def _send_one(stream: str, message: LayerMessage) -> None:
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has no default."
+    async with asyncio.timeout(SEND_WITHIN_S):
+        await layer.group_send(stream, message)
+
+
+bell = Bell()

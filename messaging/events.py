@@ -1,0 +1,237 @@
+"""The words out: one frozen class per event of a chat's log, and the shapes they carry. No Django.
+
+An event is kept in its *stored form*, in which a person stands as `{"user_id": n}`, and goes out in its *wire form*,
+in which that person is a `Person` as the account is now: so anonymising an account reaches every event it is in.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_iso, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+"""A point in time; on the wire in UTC with milliseconds: `2026-01-31T12:00:00.000Z`."""
+
+
+class Shape(BaseModel):
+    """Whatever we send: its fields are exactly these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+class Person(Shape):
+    """A user as others see them; `email` is filled in only for oneself."""
+
+    id: int
+    username: str
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    is_bot: bool = False
+    deleted: bool = False
+
+
+class Message(Shape):
+    """A message as it stands. Deleted: `text` is empty and `deleted_at` says when."""
+
+    id: int
+    number: int
+    seq: int
+    author: Person
+    text: str
+    created_at: Moment
+    edited_at: Moment | None = None
+    deleted_at: Moment | None = None
+    deleted_by: int | None = None
+    client_id: str | None = None
+
+
+class Position(Shape):
+    """Where a client stands in a stream: subscribe with it to miss nothing that came after."""
+
+    epoch: str
+    seq: int
+
+
+class Event(Shape):
+    """What all events have. `seq` counts the chat's events without holes; `ends` are the users who may not see what
+    comes after.
+    """
+
+    chat: str
+    seq: int
+    at: Moment
+    ends: list[int] = Field(default_factory=list)
+
+    def stored(self) -> dict[str, Any]:
+        """The fields that only this kind of event has, people as references."""
+        fields = self.model_dump(mode="json", exclude={"type", *Event.model_fields})
+        return {name: _refer(value) for name, value in fields.items()}
+
+
+class MessagePosted(Event):
+    type: Literal["message.posted"] = "message.posted"
+    message: Message
+
+
+class MessageEdited(Event):
+    type: Literal["message.edited"] = "message.edited"
+    message_id: int
+    number: int
+    text: str
+    edited_at: Moment
+
+
+class MessageDeleted(Event):
+    type: Literal["message.deleted"] = "message.deleted"
+    message_id: int
+    number: int
+    deleted_at: Moment
+    deleted_by: int
+
+
+class MemberJoined(Event):
+    """Somebody came in: by the link (`by` is themselves), invited by `by`, or as one of a thread's two."""
+
+    type: Literal["member.joined"] = "member.joined"
+    user: Person
+    role: Literal["owner", "member"]
+    by: int
+
+
+class MemberLeft(Event):
+    type: Literal["member.left"] = "member.left"
+    user: Person
+
+
+class MemberRemoved(Event):
+    type: Literal["member.removed"] = "member.removed"
+    user: Person
+    by: int
+
+
+class MemberPromoted(Event):
+    """The owner left; the longest-standing member owns the room now."""
+
+    type: Literal["member.promoted"] = "member.promoted"
+    user: Person
+
+
+class ChatChanged(Event):
+    type: Literal["chat.changed"] = "chat.changed"
+    name: str
+    link_open: bool
+    by: int
+
+
+class ChatClosed(Event):
+    type: Literal["chat.closed"] = "chat.closed"
+    by: int
+    closed_at: Moment
+
+
+AnyEvent = Annotated[
+    MessagePosted
+    | MessageEdited
+    | MessageDeleted
+    | MemberJoined
+    | MemberLeft
+    | MemberRemoved
+    | MemberPromoted
+    | ChatChanged
+    | ChatClosed,
+    Field(discriminator="type"),
+]
+
+
+class TypingDoorbell(Shape):
+    """Somebody is writing. Losable, unnumbered; forget it after a few seconds."""
+
+    type: Literal["typing"] = "typing"
+    chat: str
+    user_id: int
+    username: str
+
+
+class ReadDoorbell(Shape):
+    """How far members have read, by user id; only rises. At most one a second per chat."""
+
+    type: Literal["read"] = "read"
+    chat: str
+    marks: dict[int, int]
+
+
+class ChatsDoorbell(Shape):
+    """On `user.<id>`: the list of chats changed; read it again at `/api/chats/`."""
+
+    type: Literal["chats.changed"] = "chats.changed"
+    list_version: int
+
+
+AnyDoorbell = Annotated[TypingDoorbell | ReadDoorbell | ChatsDoorbell, Field(discriminator="type")]
+
+
+def wire_form(
+    *,
+    type: str,  # noqa: A002 - its name on the wire
+    chat: str,
+    seq: int,
+    at: datetime,
+    ends: list[int],
+    stored: Mapping[str, Any],
+    people: Mapping[int, Person],
+) -> dict[str, Any]:
+    """An event as clients get it, of any type, known to this version or not."""
+    return {
+        "type": type,
+        "chat": chat,
+        "seq": seq,
+        "at": _iso(at),
+        "ends": ends,
+        **{name: _resolve(value, people) for name, value in stored.items()},
+    }
+
+
+def encode(wire: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(wire)
+
+
+def people_in(stored: Any) -> Iterator[int]:
+    """The ids of all users that a stored form refers to."""
+    if isinstance(stored, Mapping):
+        if _is_reference(stored):
+            yield stored["user_id"]
+        else:
+            for value in stored.values():
+                yield from people_in(value)
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and "user_id" in value
+
+
+def _refer(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == Person.model_fields.keys():
+        return {"user_id": value["id"]}
+    return {name: _refer(inner) for name, inner in value.items()}
+
+
+def _resolve(value: Any, people: Mapping[int, Person]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if _is_reference(value):
+        return people[value["user_id"]].model_dump()
+    return {name: _resolve(inner, people) for name, inner in value.items()}

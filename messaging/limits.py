@@ -1,0 +1,75 @@
+"""How often one may do a thing: counted per minute in the shared cache, so that it holds across processes.
+
+A process takes a few counts in advance, a twentieth of what a minute allows, so that a busy subject does not cost a
+round trip each time. With the shared cache down each process counts for itself: a limit is no reason to refuse a post.
+"""
+
+import logging
+import threading
+import time
+
+from django.core.cache import BaseCache, caches
+
+from messaging.errors import TooMany
+
+logger = logging.getLogger("parley.limits")
+
+WINDOW_S = 60
+SHARES = 20
+# How long a shared cache that failed is left alone: nobody waits for its time-out again and again.
+AVOID_S = 5.0
+
+
+class _Limits:
+    """What this process has taken of the present minute, and not spent yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._window = 0
+        self._in_hand: dict[str, int] = {}
+        self._avoid_until = 0.0
+
+    def take(self, key: str, window: int, per_minute: int) -> bool:
+        with self._lock:
+            if window != self._window:
+                self._window, self._in_hand = window, {}
+            if (left := self._in_hand.get(key, 0)) > 0:
+                self._in_hand[key] = left - 1
+                return True
+        share = max(1, per_minute // SHARES)
+        granted = min(share, per_minute + share - self._count(f"limit:{key}:{window}", share))
+        with self._lock:
+            if granted > 1:
+                self._in_hand[key] = self._in_hand.get(key, 0) + granted - 1
+        return granted > 0
+
+    def _count(self, key: str, share: int) -> int:
+        if time.monotonic() >= self._avoid_until:
+            try:
+                return _add(caches["default"], key, share)
+            except Exception as error:
+                self._avoid_until = time.monotonic() + AVOID_S
+                logger.warning("The shared cache is down, limits are per process: %r", error)
+        return _add(caches["process"], key, share)
+
+
+_limits = _Limits()
+
+
+def spend(what: str, subject: object, *, per_minute: int) -> None:
+    """Counts one `what` for a subject (a user's id, an address); raises `TooMany` above `per_minute`."""
+    now = time.time()
+    window = int(now // WINDOW_S)
+    if not _limits.take(f"{what}:{subject}", window, per_minute):
+        raise TooMany(
+            f"Too many requests of this kind: at most {per_minute} a minute.",
+            retry_after_s=max(1.0, (window + 1) * WINDOW_S - now),
+        )
+
+
+def _add(cache: BaseCache, key: str, share: int) -> int:
+    try:
+        return cache.incr(key, share)
+    except ValueError:  # the first of this minute
+        cache.add(key, 0, timeout=2 * WINDOW_S)
+        return cache.incr(key, share)
