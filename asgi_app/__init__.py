@@ -1,0 +1,1 @@
+"""What runs: settings, the one ASGI router, the server, the worker."""

@@ -1,0 +1,8 @@
+"""Sets Django up, on import: whatever runs imports this before anything that has models."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
+django.setup()

@@ -1,0 +1,315 @@
+"""Owns the web process: Daphne, drained when it is told to stop and bounded wherever a client decides how much.
+
+    python -m asgi_app.server [-p PORT] [-b HOST]
+
+It listens on PORT (8000 unless set). Where DEBUG is on, or nothing says otherwise than the embedded default, only
+this machine may connect; with a PORT in the environment or a REDIS_URL, everybody may. TLS ends at the proxy in
+front; how many proxies are believed about the client's address is TRUSTED_PROXIES (`proxies.py`).
+
+When it is told to stop (SIGTERM, SIGINT) it drains: not ready any more, no new connections, every WebSocket is told
+to come back, spread over some seconds so that they do not all come at once, and every request in progress is
+answered. Told again, it hurries.
+"""
+
+# First, because it installs the reactor that everything of Twisted then uses.
+from daphne import cli as daphne_cli  # isort: skip
+from daphne import server as daphne  # isort: skip
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import resource
+import signal
+import sys
+from collections.abc import Callable, Coroutine, MutableMapping
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import LogEvent, LogLevel, STDLibLogObserver, globalLogBeginner
+
+import asgi_app.boot  # noqa: F401
+from asgi_app.health import readiness
+from asgi_app.http_protocol import HTTPFactory, Request
+from asgi_app.worker import work
+from asgi_app.ws_protocol import CLOSE_HANDSHAKE_S, WebSocketFactory, WebSocketProtocol
+from consumers.wire import EXTENSION
+from messaging.bell import bell
+
+logger = logging.getLogger("parley.server")
+
+# Connections that the kernel may hold for us while we are busy, as when everybody reconnects after a deploy.
+BACKLOG = 1024
+# After a reconnect a client sends all its subscriptions in one frame, and many never come back after a 1009.
+MAX_FRAME_BYTES = 512 * 1024
+# What one socket may have sent ahead of what its application has taken.
+INBOX_MESSAGES = 64
+INBOX_BYTES = 64 * 1024
+
+COME_BACKS_PER_S = 500
+COME_BACK_WINDOW_S = 5.0
+# A connection without a request may have one under way.
+IDLE_S = 0.5
+# The whole of a drain stays under 25 s: the window and the closing handshakes or the slowest answer, then the
+# clean-up of the applications, then the database's threads.
+DRAIN_S = 14.0
+LOOK_AGAIN_S = 0.05
+CLEAN_UP_S = 2.0
+BELL_S = 1.0
+
+
+class Inbox(asyncio.Queue[dict[str, Any]]):
+    """What one client has sent and the application has not taken; stops reading from the client while it is full."""
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__()
+        self._transport = protocol.transport
+        self._bytes = 0
+        self._is_paused = False
+
+    def _put(self, item: dict[str, Any]) -> None:
+        super()._put(item)
+        self._bytes += _size(item)
+        if not self._is_paused and (self._bytes > INBOX_BYTES or self.qsize() > INBOX_MESSAGES):
+            self._is_paused = True
+            self._transport.pauseProducing()
+
+    def _get(self) -> dict[str, Any]:
+        item = super()._get()
+        self._bytes -= _size(item)
+        if self._is_paused and self._bytes <= INBOX_BYTES // 2 and self.qsize() <= INBOX_MESSAGES // 2:
+            self._is_paused = False
+            self._transport.resumeProducing()
+        return item
+
+
+def _size(message: dict[str, Any]) -> int:
+    return len(message.get("text") or message.get("bytes") or b"")
+
+
+class Server(daphne.Server):
+    """Daphne's server with an end, bounds and wires."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.max_body_bytes: int = settings.MAX_BODY_BYTES
+        self.draining = False
+        self._loop = daphne.twisted_loop
+        self._ports: list[Any] = []
+        self._hurry = asyncio.Event()
+        self._stop_worker = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self.http_factory = HTTPFactory(self)
+        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        self.ws_factory.setProtocolOptions(
+            autoPingTimeout=self.ping_timeout,
+            openHandshakeTimeout=self.websocket_handshake_timeout,
+            closeHandshakeTimeout=CLOSE_HANDSHAKE_S,
+            maxMessagePayloadSize=self.websocket_max_message_size,
+            maxFramePayloadSize=self.websocket_max_frame_size,
+            # Origins are the application's business: it knows which credentials need one.
+            allowNullOrigin=True,
+            # A violation is answered by its close code, not by a reset connection.
+            failByDrop=False,
+        )
+        globalLogBeginner.beginLoggingTo([_log_failure], redirectStandardIO=False, discardBuffer=True)
+        asyncio.set_event_loop(self._loop)
+        for description in self.endpoints:
+            backlog = f":backlog={BACKLOG}" if description.startswith("tcp:") else ""
+            endpoint = serverFromString(reactor, description + backlog)
+            endpoint.listen(self.http_factory).addCallbacks(self.listen_success, self.listen_error)
+        if self.abort_start:
+            return
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signal_number, self.told_to_stop)
+        reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
+        if settings.EMBEDDED:
+            self._worker = self._loop.create_task(work(self._stop_worker))
+        reactor.run(installSignalHandlers=False)
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        address = port.getHost()
+        place = f"http://{address.host}:{address.port}" if hasattr(address, "port") else address.name
+        print(f"Parley listens on {place}", flush=True)  # noqa: T201 - to whoever started it
+
+    def listen_error(self, failure: Any) -> None:
+        error = failure.value
+        place = f"{error.interface}:{error.port}" if getattr(error, "port", None) else error.interface
+        print(f"Cannot listen on {place}: {error.socketError.strerror}.", file=sys.stderr)  # noqa: T201
+        self.stop()
+
+    def create_application(
+        self, protocol: Any, scope: MutableMapping[str, Any]
+    ) -> asyncio.Queue[dict[str, Any]]:
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
+        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        if isinstance(protocol, WebSocketProtocol):
+            inbox = Inbox(protocol)
+            scope["scheme"] = "ws"
+            if protocol.wire is not None:
+                scope["extensions"] = {EXTENSION: protocol.wire}
+        application: Coroutine[Any, Any, None] = self.application(
+            scope, inbox.get, partial(self.handle_reply, protocol)
+        )
+        task = self._loop.create_task(application)
+        self.connections[protocol]["application_instance"] = task
+        # Daphne looks once a second, and only for what was raised.
+        task.add_done_callback(
+            lambda task: protocol.application_ended(None if task.cancelled() else task.exception())
+        )
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, Request):
+            await protocol.writable()
+
+    def log_action(self, protocol: Any, action: str, details: dict[str, Any]) -> None:
+        if self.action_logger is not None:
+            # Query strings may be secret; paths are not.
+            path = details["path"].partition("?")[0]
+            super().log_action(protocol, action, {**details, "path": path})
+
+    # The end
+
+    def told_to_stop(self) -> None:
+        if self.draining:
+            self._hurry.set()
+        else:
+            reactor.stop()
+
+    def kill_all_applications(self) -> Deferred[None]:
+        """Daphne's hook before the reactor stops, which waits for it; here nobody is killed who ends in time."""
+        return Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+
+    async def _drain(self) -> None:
+        deadline = self._loop.time() + DRAIN_S
+        self.draining = readiness.draining = True
+        self._stop_worker.set()
+        sockets = self._sockets()
+        logger.info("draining %d sockets and %d connections", len(sockets), len(self.http_factory.channels))
+        for port in self._ports:
+            # Closing resets whom the kernel has connected and we have not accepted. Twisted closes on its next turn;
+            # this comes just before.
+            reactor.callLater(0, _accept_all, port)
+            port.stopListening()
+        window_s = min(COME_BACK_WINDOW_S, len(sockets) / COME_BACKS_PER_S)
+        for socket in sockets:
+            self._loop.call_later(random.uniform(0, window_s), socket.send_away)
+        await self._wait_until(lambda: not self.http_factory.channels, self._loop.time() + IDLE_S)
+        for channel in list(self.http_factory.channels):
+            channel.finish_up()
+        await self._wait_until(lambda: not self.http_factory.channels and not self._sockets(), deadline)
+        await self._end_applications()
+        # What was committed last reaches the other processes' sockets now, not with their next comparison.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BELL_S):
+                await bell.settled()
+
+    def _sockets(self) -> list[WebSocketProtocol]:
+        return [
+            protocol
+            for protocol in self.connections
+            if isinstance(protocol, WebSocketProtocol) and protocol.state != protocol.STATE_CLOSED
+        ]
+
+    async def _wait_until(self, is_reached: Callable[[], bool], deadline: float) -> None:
+        while not (is_reached() or self._hurry.is_set() or self._loop.time() > deadline):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self._hurry.wait()
+
+    async def _end_applications(self) -> None:
+        tasks = [
+            details["application_instance"]
+            for details in self.connections.values()
+            if "application_instance" in details
+        ]
+        if self._worker is not None:
+            tasks.append(self._worker)
+        if not tasks:
+            return
+        _, unfinished = await asyncio.wait(tasks, timeout=0 if self._hurry.is_set() else CLEAN_UP_S)
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            logger.warning("%d applications did not end by themselves", len(unfinished))
+            await asyncio.wait(unfinished, timeout=CLEAN_UP_S)
+
+
+def _accept_all(port: Any) -> None:
+    port.numberAccepts = BACKLOG
+    port.doRead()
+
+
+_twisted_log = STDLibLogObserver("parley.server.twisted")
+
+
+def _log_failure(event: LogEvent) -> None:
+    # Below that, Twisted and Autobahn tell of every reset connection.
+    if event.get("log_level", LogLevel.info) >= LogLevel.error:
+        _twisted_log(event)
+
+
+class CommandLineInterface(daphne_cli.CommandLineInterface):
+    """Daphne's command line with our bounds for defaults."""
+
+    description = "Parley's web server"
+    server_class = Server
+    application = "asgi_app.asgi:application"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parser.set_defaults(
+            verbosity=0,
+            server_name="",
+            # A chat is open for days.
+            websocket_timeout=-1,
+            # When everybody reconnects at once, the last wait a while for their handshake.
+            websocket_connect_timeout=20,
+            websocket_max_message_size=MAX_FRAME_BYTES,
+            websocket_max_frame_size=MAX_FRAME_BYTES,
+            # Clients of /connection/websocket answer a ping of their own protocol every 25 s, and need no other.
+            ping_interval=30,
+        )
+
+    def run(self, args: list[str]) -> None:
+        options = self.parser.parse_args([*args, self.application])
+        if options.proxy_headers:
+            self.parser.error(
+                "set TRUSTED_PROXIES to the number of proxies in front instead of --proxy-headers"
+            )
+        if any(description.startswith("ssl:") for description in options.socket_strings):
+            self.parser.error("TLS ends at the proxy in front; this server speaks plain HTTP")
+        if not (options.unix_socket or options.file_descriptor is not None or options.socket_strings):
+            self.parser.set_defaults(host=default_host(), port=settings.PORT)
+        raise_file_limit()
+        super().run([*args, self.application])
+
+
+def default_host() -> str:
+    is_private = settings.DEBUG or (settings.EMBEDDED and "PORT" not in os.environ)
+    return "127.0.0.1" if is_private else "0.0.0.0"  # noqa: S104 - a web server is there to be reached
+
+
+def raise_file_limit() -> None:
+    """Every connection is an open file; the usual soft limit of 1024 is not the machine's."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems call "no limit" what they then refuse to set.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    CommandLineInterface.entrypoint()

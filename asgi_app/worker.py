@@ -1,0 +1,77 @@
+"""Owns the background work: chores, each at its interval and by one process at a time.
+
+    python -m asgi_app.worker
+
+runs it alone, as production does; the embedded default runs it inside the server.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+import asgi_app.boot  # noqa: F401
+from messaging.actions.retention import claim_chore, prune_credentials, prune_events
+from messaging.database import DatabaseThreads
+
+TURN_S = 1.0
+# How often a process asks whether a chore is due: another may have done it, or died before it could.
+ASKS_PER_INTERVAL = 10
+
+logger = logging.getLogger("parley.worker")
+
+
+class Chore(NamedTuple):
+    """Something to be done every `every_s` seconds by one of all the workers there are."""
+
+    name: str
+    run: Callable[[], int]
+    every_s: float
+
+
+CHORES = (
+    Chore("prune_events", prune_events, every_s=3600),
+    Chore("prune_credentials", prune_credentials, every_s=600),
+)
+
+
+async def work(stop: asyncio.Event, chores: tuple[Chore, ...] = CHORES) -> None:
+    """Works until told to stop; what is being done then is done to its end."""
+    loop = asyncio.get_running_loop()
+    threads = DatabaseThreads("worker", 1)
+    ask_at = {chore.name: loop.time() for chore in chores}
+    try:
+        while not stop.is_set():
+            for chore in chores:
+                if ask_at[chore.name] <= loop.time() and not stop.is_set():
+                    ask_at[chore.name] = loop.time() + chore.every_s / ASKS_PER_INTERVAL
+                    await _do(chore, threads)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await stop.wait()
+    finally:
+        threads.close()
+
+
+async def _do(chore: Chore, threads: DatabaseThreads) -> None:
+    try:
+        if await threads.run(claim_chore, chore.name, chore.every_s):
+            count = await threads.run(chore.run)
+            logger.info("%s: %d", chore.name, count)
+    except Exception:
+        # The database may be away, or one chore broken; the others, and its own next time, go on.
+        logger.exception("%s failed", chore.name)
+
+
+async def _work_until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    logger.info("working")
+    await work(stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(_work_until_told_to_stop())

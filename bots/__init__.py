@@ -1,0 +1,1 @@
+"""The bots' conversations. Nothing lives here yet."""
