@@ -1,0 +1,55 @@
+"""Who a live connection is: a token or a ticket, or the page's session cookie, or nobody."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.cookie import parse_cookie
+
+from messaging.actions.accounts import TICKET_PREFIX, redeem_ticket
+from messaging.queries.credentials import Credential, credential_of_session, credential_of_token
+
+
+def credential_from(token: str, session_key: str | None) -> Credential | None:
+    """None: anonymous. A token that is shown must be good; only without one does the page's cookie count.
+
+    Raises `Unauthorized`, or `Expired` for what was good once.
+    """
+    if token:
+        return credential_shown(token)
+    return credential_of_session(session_key) if session_key else None
+
+
+def credential_shown(token: str) -> Credential:
+    """The credential of a device's token, or of a ticket, which is spent by this."""
+    if token.startswith(TICKET_PREFIX):
+        return redeem_ticket(ticket=token)
+    return credential_of_token(token)
+
+
+def is_device_token(token: str) -> bool:
+    """Whether it can only be a device's token, which many may show at once."""
+    return bool(token) and not token.startswith(TICKET_PREFIX)
+
+
+def session_key_of(scope: Mapping[str, Any]) -> str | None:
+    """The session cookie of a handshake, if it comes from a page that we trust with it.
+
+    Only browsers send Origin. A cookie with a foreign one, or with none, is ignored, not refused: token clients may
+    come from anywhere.
+    """
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if not origin or not _is_ours(origin, headers.get(b"host", b"").decode("latin-1")):
+        return None
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    return cookies.get(settings.SESSION_COOKIE_NAME)
+
+
+def _is_ours(origin: str, host: str) -> bool:
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:  # half an IPv6 address, say
+        return False
+    return netloc.lower() == host.lower() or origin in settings.CSRF_TRUSTED_ORIGINS

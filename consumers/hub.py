@@ -1,0 +1,458 @@
+"""The hub: joins this process to the channel layer, and compares what came from there with the database.
+
+One per process, started by its first follower. It owns one channel of the layer and joins it to a group when the
+first local socket follows that stream (`consumers/stream.py` does the rest). The layer is only a bell: whatever it
+loses is found again
+- by the next event of that stream, which shows a gap: `GAP_WAIT_S` later the log is read, one read per stream at once;
+- by the comparison of heads, epoch and the versions of each connected user, every `COMPARE_EVERY_S`;
+- as soon as the layer comes back, which the hub hears by pinging itself through it. A layer that stays silent is
+  replaced by a new one. No socket closes, whatever becomes of it, and nobody waits for it: it may also just not answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import orjson
+from channels.layers import BaseChannelLayer, channel_layers, get_channel_layer
+
+from consumers.database import database
+from consumers.encodings import JoinOrLeave
+from consumers.stream import Counters, Follower, Stream
+from messaging.bell import LAYER_TYPE, LayerMessage, bell
+from messaging.events import ChatsDoorbell
+from messaging.queries import positions
+from messaging.queries.events import FEED_KIND, Encoded, Opened, Wanted, stream_after
+from messaging.queries.events import tail as read_tail
+
+logger = logging.getLogger("parley.hub")
+
+T = TypeVar("T")
+
+GAP_WAIT_S = 0.02
+# What is read is sent before more is read, so that followers who can keep up do.
+REPAIR_AT_ONCE = 100
+COMPARE_EVERY_S = 10.0
+COMPARE_CHUNK = 5000
+PING_LAYER_EVERY_S = 1.0
+PINGS_UNTIL_RENEWAL = 5
+# One ping that is not heard yet is on its way, another may be late.
+SILENT_AFTER_PINGS = 3
+LAYER_WITHIN_S = 1.0
+LINGER_S = 5.0
+
+
+@dataclass
+class ConnectedUser:
+    """A user with sockets here, and the versions that these have been compared with."""
+
+    access_version: int
+    list_version: int
+    followers: dict[Follower, None] = field(default_factory=dict)
+
+
+class Hub:
+    """See the module. Everything here runs on the event loop's thread."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.streams: dict[str, Stream] = {}
+        self.users: dict[int, ConnectedUser] = {}
+        self.epoch: str | None = None
+        self._channel = ""
+        self._own_group = f"hub.{uuid4().hex}"
+        self._started: asyncio.Task[None] | None = None
+        self._receiver: asyncio.Task[None] | None = None
+        self._comparing = asyncio.Lock()
+        self._compare_wanted = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._to_flush: list[Stream] = []
+        self._repairing: set[Stream] = set()
+        self._filling: dict[str, asyncio.Task[None]] = {}
+        self._pings_sent = 0
+        self._last_ping_heard = 0
+
+    # Followers
+
+    async def join(self, follower: Follower, names: Iterable[str]) -> None:
+        """Registers a follower for streams: what comes from now on is kept for it. Then read, then `go_live`.
+
+        Returns when the layer has been asked for those streams. If it is down, the comparison stands in for it.
+        """
+        await self._start()
+        for name in names:
+            self._stream(name).join(follower)
+        await self._join_groups([stream for name in names if not (stream := self._stream(name)).grouped])
+
+    def go_live(
+        self, follower: Follower, name: str, *, head: int, epoch: str, watch_presence: bool = False
+    ) -> bool:
+        """The follower is sent what comes after `head`, which was read with `epoch` after `join`; see `Stream`."""
+        if epoch and self.epoch != epoch:
+            if self.epoch is None:
+                self.epoch = epoch
+            else:
+                self._spawn(self.compare())
+        stream = self.streams.get(name)
+        return stream is not None and stream.go_live(follower, head, watch_presence=watch_presence)
+
+    async def open_feed(self, wanted: Wanted) -> Opened | None:
+        """What `open_streams` says of the feed, from memory; None: ask the database.
+
+        Everybody may read the feed, and the stream knows where it stands: nobody's coming back costs a read.
+        """
+        stream = self._stream(f"chat.{wanted.uri}")
+        if not stream.recent.filled:
+            await self._fill(stream)
+        if not stream.recent.filled or stream.head is None or self.epoch is None:
+            return None
+        replay: list[Encoded] | None = []
+        if wanted.seq is not None:
+            if wanted.seq > stream.head or wanted.epoch != self.epoch:
+                return None  # they may know more than we do
+            replay = stream.recent.after(wanted.seq, stream.head)
+        return Opened(wanted.uri, FEED_KIND, self.epoch, stream.head, replay, read_marks={})
+
+    async def _fill(self, stream: Stream) -> None:
+        """Reads the end of the log, once however many wait for it."""
+        filling = self._filling.get(stream.name)
+        if filling is None:
+            filling = self._filling[stream.name] = self._spawn(self._read_tail(stream))
+            filling.add_done_callback(lambda _: self._filling.pop(stream.name, None))
+        await asyncio.shield(filling)
+
+    async def _read_tail(self, stream: Stream) -> None:
+        clearings = stream.recent.clearings
+        tail = await database.run(read_tail, stream.uri)
+        if self.epoch is None:
+            self.epoch = tail.epoch
+        if self.epoch == tail.epoch:
+            stream.fill_recent(tail.head, tail.events, clearings)
+
+    def leave(self, follower: Follower, name: str) -> None:
+        """The follower is sent nothing more of that stream."""
+        if (stream := self.streams.get(name)) is not None:
+            stream.forget(follower)
+
+    async def enter(
+        self, follower: Follower, user_id: int, *, access_version: int, list_version: int
+    ) -> None:
+        """A socket of this user is here, with the versions that its credential was read with."""
+        await self._start()
+        user = self.users.setdefault(user_id, ConnectedUser(access_version, list_version))
+        user.access_version = min(user.access_version, access_version)
+        user.followers[follower] = None
+        stream = self._stream(f"user.{user_id}")
+        if not stream.grouped:
+            await self._join_groups([stream])
+
+    def depart(self, follower: Follower, user_id: int) -> None:
+        user = self.users.get(user_id)
+        if user is not None:
+            user.followers.pop(follower, None)
+            if not user.followers:
+                del self.users[user_id]
+                self._linger(self._stream(f"user.{user_id}"))
+
+    async def announce(self, name: str, kind: JoinOrLeave, info: dict[str, Any]) -> None:
+        """Tells those who watch a stream's presence, in all processes, that somebody came or went. May be lost."""
+        await self._send_quietly(name, {"type": LAYER_TYPE, "stream": name, "presence": [[kind, info]]})
+
+    # Streams
+
+    def _stream(self, name: str) -> Stream:
+        stream = self.streams.get(name)
+        if stream is None:
+            stream = self.streams[name] = Stream(
+                name,
+                self.counters,
+                on_frames=self._flush_soon,
+                on_gap=self._mind_the_gap,
+                on_deserted=self._linger,
+            )
+        return stream
+
+    def _flush_soon(self, stream: Stream) -> None:
+        if not self._to_flush:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._to_flush.append(stream)
+
+    def _flush(self) -> None:
+        streams, self._to_flush = self._to_flush, []
+        for stream in streams:
+            try:
+                stream.flush()
+            except Exception:
+                # The streams after it would wait for a turn that never comes.
+                logger.exception("The frames of a stream could not be sent.")
+
+    def _linger(self, stream: Stream) -> None:
+        """A stream that everybody has left is kept a little: people reload pages."""
+        asyncio.get_running_loop().call_later(LINGER_S, self._close_if_deserted, stream)
+
+    def _close_if_deserted(self, stream: Stream) -> None:
+        if (
+            self.streams.get(stream.name) is stream
+            and stream.deserted
+            and not self._is_connected_user(stream.name)
+        ):
+            del self.streams[stream.name]
+            if stream.grouped:
+                self._spawn(self._leave_group(stream.name))
+
+    def _is_connected_user(self, name: str) -> bool:
+        return name.startswith("user.") and int(name.removeprefix("user.")) in self.users
+
+    def _mind_the_gap(self, stream: Stream) -> None:
+        if stream not in self._repairing:
+            self._repairing.add(stream)
+            self._spawn(self._repair(stream))
+
+    async def _repair(self, stream: Stream) -> None:
+        """Waits a little for what may only be late; then reads the log until the stream has all that it has."""
+        pause_s = 0.1
+        try:
+            await asyncio.sleep(GAP_WAIT_S)
+            while stream.behind and stream.head is not None and not stream.deserted:
+                self.counters.repairs += 1
+                try:
+                    missed = await database.run(stream_after, stream.uri, stream.head, limit=REPAIR_AT_ONCE)
+                except Exception as error:
+                    logger.warning("The log can't be read to repair a gap, trying again: %r", error)
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, 5.0)
+                    continue
+                if missed:
+                    stream.take_repair(missed)
+                else:
+                    # The log does not have what the bell told of, as after a restore: the comparison will see.
+                    stream.forget_rumours()
+        finally:
+            self._repairing.discard(stream)
+
+    # The layer
+
+    async def _start(self) -> None:
+        if self._started is None:
+            self._started = self._spawn(self._begin())
+        if not self._started.done():
+            await asyncio.shield(self._started)
+
+    async def _begin(self) -> None:
+        bell.attach(asyncio.get_running_loop())
+        await self._take_channel()
+        self._spawn(self._keep_watch())
+
+    @property
+    def _unheard(self) -> int:
+        return self._pings_sent - self._last_ping_heard
+
+    async def _take_channel(self) -> None:
+        try:
+            async with asyncio.timeout(LAYER_WITHIN_S):
+                self._channel = await _layer().new_channel()
+                self._receiver = self._spawn(self._receive(_layer(), self._channel))
+                await _layer().group_add(self._own_group, self._channel)
+        except Exception as error:
+            logger.warning("The channel layer can't be reached; the log is compared instead: %r", error)
+
+    async def _join_groups(self, streams: Sequence[Stream]) -> None:
+        if not self._channel or self._unheard >= SILENT_AFTER_PINGS:
+            return
+        for stream in streams:
+            try:
+                async with asyncio.timeout(LAYER_WITHIN_S):
+                    await _layer().group_add(stream.name, self._channel)
+            except Exception as error:
+                logger.warning(
+                    "The channel layer does not take streams; the log is compared instead: %r", error
+                )
+                return
+            stream.grouped = True
+
+    async def _leave_group(self, name: str) -> None:
+        try:
+            await _layer().group_discard(name, self._channel)
+        except Exception as error:
+            logger.info("The channel layer did not let go of a stream: %r", error)
+        if (again := self.streams.get(name)) is not None:  # followed again meanwhile
+            await self._join_groups([again])
+
+    async def _receive(self, layer: BaseChannelLayer, channel: str) -> None:
+        while True:
+            try:
+                message = await layer.receive(channel)
+            except Exception as error:
+                logger.warning("The channel layer can't receive: %r", error)
+                await asyncio.sleep(PING_LAYER_EVERY_S)
+                continue
+            try:
+                self._take(message)
+            except Exception:
+                logger.exception("A message of the channel layer could not be handled.")
+
+    def _take(self, message: LayerMessage) -> None:
+        if message.get("type") != LAYER_TYPE:
+            return
+        name: str = message["stream"]
+        if "ping" in message:
+            self._hear_ping(message["ping"])
+        if "recheck" in message:
+            self._check_credentials(int(name.removeprefix("user.")))
+        if name.startswith("user."):
+            self._note_list_version(name, message.get("doorbells", ()))
+        stream = self.streams.get(name)
+        if stream is not None:
+            for seq, ends, encoded in message.get("events", ()):
+                stream.take_event((seq, ends, encoded))
+            for encoded in message.get("doorbells", ()):
+                stream.take_doorbell(encoded)
+            for kind, info in message.get("presence", ()):
+                stream.take_presence(kind, info)
+            if "people" in message:
+                stream.recent.clear()
+
+    def _note_list_version(self, name: str, doorbells: Iterable[bytes]) -> None:
+        user = self.users.get(int(name.removeprefix("user.")))
+        if user is not None:
+            for doorbell in doorbells:
+                user.list_version = max(user.list_version, orjson.loads(doorbell).get("list_version", 0))
+
+    async def _send_quietly(self, group: str, message: LayerMessage) -> None:
+        try:
+            async with asyncio.timeout(LAYER_WITHIN_S):
+                await _layer().group_send(group, message)
+        except Exception as error:
+            logger.debug("A message to the channel layer was lost: %r", error)
+
+    async def _keep_watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        compare_at = loop.time() + COMPARE_EVERY_S
+        while True:
+            await asyncio.sleep(PING_LAYER_EVERY_S)
+            try:
+                if self._unheard and self._unheard % PINGS_UNTIL_RENEWAL == 0:
+                    await self._renew_layer()
+                if self._unheard > 1 or loop.time() >= compare_at:
+                    compare_at = loop.time() + COMPARE_EVERY_S
+                    await self.compare()
+                self._pings_sent += 1
+                ping = {"type": LAYER_TYPE, "stream": self._own_group, "ping": self._pings_sent}
+                await self._send_quietly(self._own_group, ping)
+            except Exception:
+                # Nobody else would find what the layer loses.
+                logger.exception("The watch over the channel layer failed at something, and goes on.")
+
+    def _hear_ping(self, number: int) -> None:
+        if number > self._last_ping_heard + 1:
+            self._spawn(self.compare())  # the layer was away: what it was given meanwhile is in the log
+        self._last_ping_heard = max(self._last_ping_heard, number)
+
+    async def _renew_layer(self) -> None:
+        """A new layer and a new channel, joined to every group again."""
+        logger.warning("The channel layer is silent: taking a new one.")
+        self.counters.renewals += 1
+        if self._receiver is not None:
+            self._receiver.cancel()
+        self._channel = ""
+        old = _layer()
+        channel_layers.set("default", channel_layers.make_backend("default"))
+        self._spawn(self._end_layer(old))
+        for stream in self.streams.values():
+            stream.grouped = False
+        await self._take_channel()
+
+    async def _end_layer(self, layer: BaseChannelLayer) -> None:
+        try:
+            await layer.flush()
+        except Exception as error:
+            logger.info("The old channel layer did not end cleanly: %r", error)
+
+    # Comparing with the database
+
+    async def compare(self) -> None:
+        """Finds what the layer has lost: later heads, another epoch, users whose rights, names or lists have changed."""
+        self._compare_wanted = True
+        if self._comparing.locked():
+            return  # whoever is at it goes on to compare what was sent since
+        async with self._comparing:
+            while self._compare_wanted:
+                self._compare_wanted = False
+                await self._compare()
+
+    async def _compare(self) -> None:
+        self.counters.comparisons += 1
+        self._forget_recent()
+        await self._join_groups([stream for stream in self.streams.values() if not stream.grouped])
+        try:
+            await self._compare_epoch()
+            for streams in _chunks([each for each in self.streams.values() if each.head is not None]):
+                before = {stream: stream.head for stream in streams}
+                heads = await database.run(positions.heads, [stream.uri for stream in streams])
+                for stream, sent in before.items():
+                    self._compare_head(stream, sent, heads.get(stream.uri))
+            for user_ids in _chunks(list(self.users)):
+                for user_id, versions in (await database.run(positions.user_versions, user_ids)).items():
+                    self._compare_user(user_id, versions)
+        except Exception as error:
+            logger.warning("The database can't be compared with, trying again later: %r", error)
+
+    async def _compare_epoch(self) -> None:
+        epoch = await database.run(positions.epoch)
+        if self.epoch is not None and self.epoch != epoch:
+            for stream in list(self.streams.values()):
+                if stream.numbered:
+                    stream.start_over()
+        self.epoch = epoch
+
+    def _compare_head(self, stream: Stream, sent: int | None, head: int | None) -> None:
+        """`sent` was the stream's head before the log's was read."""
+        if stream.head is None or sent is None or head is None:
+            return
+        if head < sent:
+            logger.warning("A log has gone back from %d to %d: its followers start over.", sent, head)
+            stream.start_over()
+        else:
+            stream.learn_head(head)
+
+    def _compare_user(self, user_id: int, versions: positions.UserVersions) -> None:
+        user = self.users.get(user_id)
+        if user is None:
+            return
+        if versions.access != user.access_version:
+            user.access_version = versions.access
+            self._check_credentials(user_id)
+        if versions.list != user.list_version:
+            user.list_version = versions.list
+            doorbell = ChatsDoorbell(list_version=versions.list).model_dump_json().encode()
+            self._stream(f"user.{user_id}").take_doorbell(doorbell)
+
+    def _forget_recent(self) -> None:
+        """Somebody may go by another name, or by none: what is kept in memory still has the old one."""
+        for stream in self.streams.values():
+            stream.recent.clear()
+
+    def _check_credentials(self, user_id: int) -> None:
+        if (user := self.users.get(user_id)) is not None:
+            for follower in list(user.followers):
+                follower.check_credential()
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _layer() -> BaseChannelLayer:
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has no default."
+    return layer
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), COMPARE_CHUNK):
+        yield items[start : start + COMPARE_CHUNK]

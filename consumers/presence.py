@@ -1,0 +1,127 @@
+"""Presence: which sockets follow a stream, over all processes. Not durable, and right within a minute.
+
+Each process keeps its own sockets and, where there is Redis, a copy of them there that runs out unless it is
+refreshed: a hash per stream and process, and per stream the set of processes that have one.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from django.conf import settings
+from redis import asyncio as aioredis
+from redis.exceptions import RedisError
+
+from messaging.errors import Unavailable
+
+logger = logging.getLogger("parley.presence")
+
+EXPIRES_S = 60
+REFRESH_EVERY_S = 20
+
+Info = dict[str, Any]
+"""`{"client": id of the socket, "user": id of the user or ""}`, and `conn_info` with the username."""
+
+
+class Presence:
+    """The sockets of this process, by stream; copies to Redis are written in the background, batched."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._here: defaultdict[str, dict[str, Info]] = defaultdict(dict)
+        self._process = uuid4().hex
+        self._redis: aioredis.Redis | None = (
+            aioredis.Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=2)
+            if redis_url
+            else None
+        )
+        self._changed: set[tuple[str, str]] = set()
+        self._writer: asyncio.Task[None] | None = None
+        self._refresher: asyncio.Task[None] | None = None
+
+    def enter(self, stream: str, info: Info) -> None:
+        self._here[stream][info["client"]] = info
+        self._note(stream, info["client"])
+
+    def leave(self, stream: str, client: str) -> None:
+        if self._here[stream].pop(client, None) is not None:
+            self._note(stream, client)
+        if not self._here[stream]:
+            del self._here[stream]
+
+    async def of(self, stream: str) -> dict[str, Info]:
+        """The sockets that follow the stream, by client id. Raises `Unavailable` with Redis down."""
+        found = dict(self._here.get(stream, {}))
+        if self._redis is not None:
+            try:
+                for process in await self._processes(self._redis, stream):
+                    copied: dict[bytes, bytes] = await self._redis.hgetall(self._key(stream, process))  # type: ignore[misc]
+                    found |= {client.decode(): orjson.loads(info) for client, info in copied.items()}
+            except RedisError as error:
+                raise Unavailable("Presence can't be read: Redis is down.") from error
+        return found
+
+    async def stats(self, stream: str) -> tuple[int, int]:
+        """How many sockets, and how many different users."""
+        present = (await self.of(stream)).values()
+        return len(present), len({info["user"] for info in present if info["user"]})
+
+    async def _processes(self, redis: aioredis.Redis, stream: str) -> list[str]:
+        alive = await redis.zrangebyscore(self._key(stream), time.time(), "+inf")
+        return [process.decode() for process in alive if process.decode() != self._process]
+
+    def _key(self, stream: str, process: str = "") -> str:
+        return f"{settings.REDIS_PREFIX}:presence:{stream}:{process}"
+
+    def _note(self, stream: str, client: str) -> None:
+        if self._redis is not None:
+            self._changed.add((stream, client))
+            if self._writer is None:
+                self._writer = asyncio.create_task(self._write())
+            if self._refresher is None:
+                self._refresher = asyncio.create_task(self._refresh())
+
+    async def _write(self) -> None:
+        assert self._redis is not None
+        try:
+            while self._changed:
+                changed, self._changed = self._changed, set()
+                try:
+                    async with self._redis.pipeline(transaction=False) as pipe:
+                        for stream, client in changed:
+                            info = self._here.get(stream, {}).get(client)
+                            if info is None:
+                                pipe.hdel(self._key(stream, self._process), client)
+                            else:
+                                pipe.hset(
+                                    self._key(stream, self._process), client, orjson.dumps(info).decode()
+                                )
+                        for stream in {stream for stream, _ in changed}:
+                            self._extend(pipe, stream)
+                        await pipe.execute()
+                except RedisError as error:
+                    logger.debug("Presence was not written; the next refresh does: %r", error)
+                    self._changed |= changed  # also those who have left: nothing else would tell of them
+                    break
+        finally:
+            self._writer = None
+
+    def _extend(self, pipe: Any, stream: str) -> None:
+        now = time.time()
+        pipe.expire(self._key(stream, self._process), EXPIRES_S)
+        pipe.zadd(self._key(stream), {self._process: now + EXPIRES_S})
+        pipe.zremrangebyscore(self._key(stream), "-inf", now)
+        pipe.expire(self._key(stream), EXPIRES_S)
+
+    async def _refresh(self) -> None:
+        """Writes everything again: also what was lost with a Redis that came back empty."""
+        assert self._redis is not None
+        while True:
+            await asyncio.sleep(REFRESH_EVERY_S)
+            for stream, here in list(self._here.items()):
+                self._changed |= {(stream, client) for client in here}
+            if self._changed and self._writer is None:
+                self._writer = asyncio.create_task(self._write())
