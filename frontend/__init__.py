@@ -1,0 +1,1 @@
+"""Door 4, what people see."""

@@ -1,0 +1,68 @@
+"""The addresses of the pages."""
+
+from django.urls import path, register_converter
+
+from frontend.pages.policy import PAGES
+from frontend.pages.views import accounts, chats, feed, messages, passwords, people, rooms, threads
+
+
+class Uri:
+    """A chat's uri: nothing else is worth asking the database for."""
+
+    regex = "[A-Za-z0-9_.-]{1,64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class Number:
+    """A message's number, as large as numbers get in a browser."""
+
+    regex = "[0-9]{1,15}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(Uri, "uri")
+register_converter(Number, "number")
+
+app_name = PAGES
+urlpatterns = [
+    path("", feed.feed, name="feed"),
+    path("messages/<uri:uri>/<number:number>/", messages.message, name="message"),
+    path("messages/<uri:uri>/<number:number>/edit/", messages.edit, name="message-edit"),
+    path("messages/<uri:uri>/<number:number>/delete/", messages.delete, name="message-delete"),
+    path("chats/", chats.chats, name="chats"),
+    path("chats/<uri:uri>/read/", chats.read, name="chat-read"),
+    path("threads/", threads.open_with, name="thread-open"),
+    path("threads/<uri:uri>/", threads.thread, name="thread"),
+    path("threads/<uri:uri>/close/", threads.close, name="thread-close"),
+    path("rooms/new/", rooms.new, name="room-new"),
+    path("rooms/<uri:uri>/", rooms.room, name="room"),
+    path("rooms/<uri:uri>/join/", rooms.join, name="room-join"),
+    path("rooms/<uri:uri>/leave/", rooms.leave, name="room-leave"),
+    path("rooms/<uri:uri>/invite/", rooms.invite, name="room-invite"),
+    path("rooms/<uri:uri>/remove/", rooms.remove, name="room-remove"),
+    path("rooms/<uri:uri>/change/", rooms.change, name="room-change"),
+    path("people/", people.people, name="people"),
+    path("signup/", accounts.sign_up, name="sign-up"),
+    path("login/", accounts.log_in, name="log-in"),
+    path("logout/", accounts.log_out, name="log-out"),
+    path("account/", accounts.account, name="account"),
+    path("account/profile/", accounts.profile, name="profile"),
+    path("account/devices/<uri:token_id>/revoke/", accounts.revoke_device, name="device-revoke"),
+    path("account/delete/", accounts.delete, name="account-delete"),
+    path("password/change/", passwords.change, name="password-change"),
+    path("password/reset/", passwords.ask_for_reset, name="password-reset"),
+    path("password/reset/sent/", passwords.reset_sent, name="password-reset-sent"),
+    path(
+        "password/reset/confirm/<uidb64>/<token>/", passwords.Reset.as_view(), name="password-reset-confirm"
+    ),
+]

@@ -1,0 +1,160 @@
+/** What the server sends, generated from its catalogue: `python manage.py wire_types > frontend/src/wire.ts` */
+
+export interface ChatChanged {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "chat.changed";
+  name: string;
+  link_open: boolean;
+  by: number;
+}
+
+export interface ChatClosed {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "chat.closed";
+  by: number;
+  closed_at: string;
+}
+
+export interface ChatsDoorbell {
+  type: "chats.changed";
+  list_version: number;
+}
+
+export interface MemberJoined {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "member.joined";
+  user: Person;
+  role: "owner" | "member";
+  by: number;
+}
+
+export interface MemberLeft {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "member.left";
+  user: Person;
+}
+
+export interface MemberPromoted {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "member.promoted";
+  user: Person;
+}
+
+export interface MemberRemoved {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "member.removed";
+  user: Person;
+  by: number;
+}
+
+export interface Message {
+  id: number;
+  number: number;
+  seq: number;
+  author: Person;
+  text: string;
+  created_at: string;
+  edited_at: string | null;
+  deleted_at: string | null;
+  deleted_by: number | null;
+  client_id: string | null;
+}
+
+export interface MessageDeleted {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "message.deleted";
+  message_id: number;
+  number: number;
+  deleted_at: string;
+  deleted_by: number;
+}
+
+export interface MessageEdited {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "message.edited";
+  message_id: number;
+  number: number;
+  text: string;
+  edited_at: string;
+}
+
+export interface MessagePage {
+  messages: Message[];
+  position: Position;
+  has_older: boolean;
+  has_newer: boolean;
+}
+
+export interface MessagePosted {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "message.posted";
+  message: Message;
+}
+
+export interface Person {
+  id: number;
+  username: string;
+  email: string;
+  first_name: string;
+  last_name: string;
+  is_bot: boolean;
+  deleted: boolean;
+}
+
+export interface Position {
+  epoch: string;
+  seq: number;
+}
+
+export interface ReadDoorbell {
+  type: "read";
+  chat: string;
+  marks: Record<string, number>;
+}
+
+export interface TypingDoorbell {
+  type: "typing";
+  chat: string;
+  user_id: number;
+  username: string;
+}
+
+export type AnyEvent =
+  | MessagePosted
+  | MessageEdited
+  | MessageDeleted
+  | MemberJoined
+  | MemberLeft
+  | MemberRemoved
+  | MemberPromoted
+  | ChatChanged
+  | ChatClosed;
+
+export type AnyDoorbell = TypingDoorbell | ReadDoorbell | ChatsDoorbell;
