@@ -1,0 +1,36 @@
+"""A publisher for `test_generator.py`: it publishes into the test's own server, and may do it wrong.
+
+The fault is the last argument: none, swapped (two events change places), twice, lost, silent (from the tenth event on).
+"""
+
+import socket
+import sys
+
+from benchmarks.publishers.serving import Told, serve
+
+port, fault = sys.argv[2:]
+connection = socket.create_connection(("127.0.0.1", int(port)))
+published = 0
+
+
+def as_told(texts: list[str]) -> list[str]:
+    match fault:
+        case "swapped":
+            return [*texts[1::-1], *texts[2:]] if len(texts) > 1 else texts
+        case "twice":
+            return [texts[0], *texts]
+        case "lost":
+            return texts[1:]
+    return texts
+
+
+def publish(texts: list[str], told: Told) -> None:
+    global published  # noqa: PLW0603 - a script's own count
+    published += len(texts)
+    told()
+    if fault != "silent" or published < 10:
+        connection.sendall("".join(f"{text}\n" for text in as_told(texts)).encode())
+
+
+if __name__ == "__main__":
+    serve(publish)

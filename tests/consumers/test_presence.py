@@ -1,0 +1,68 @@
+"""Presence over several processes: who is gone is gone, also if Redis would not hear of it at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from redis import asyncio as aioredis
+
+from consumers import presence
+from consumers.presence import Presence
+
+pytestmark = pytest.mark.needs_redis
+
+STREAM = "chat.somewhere"
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[aioredis.Redis]:
+    async with aioredis.Redis.from_url(settings.REDIS_URL) as redis:
+        yield redis
+
+
+@pytest.fixture
+async def guest(redis: aioredis.Redis) -> AsyncIterator[str]:
+    """The address of Redis for an account that may do anything, until it is told otherwise."""
+    await redis.acl_setuser(
+        "guest", enabled=True, passwords="+secret", keys=["*"], channels=["*"], categories=["+@all"]
+    )
+    address = urlsplit(settings.REDIS_URL)
+    yield address._replace(netloc=f"guest:secret@{address.hostname}:{address.port}").geturl()
+    await redis.acl_deluser("guest")
+
+
+async def test_whoever_left_while_redis_took_nothing_is_gone_in_the_end(
+    redis: aioredis.Redis, guest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "REFRESH_EVERY_S", 0.05)
+    here, there = Presence(guest), Presence(settings.REDIS_URL)
+    here.enter(STREAM, {"client": "stays", "user": "1"})
+    here.enter(STREAM, {"client": "leaves", "user": "2"})
+    await until_present(there, {"stays", "leaves"})
+    await redis.acl_setuser("guest", enabled=True, commands=["-hdel", "-hset"])
+    here.leave(STREAM, "leaves")
+    here.enter(STREAM, {"client": "comes", "user": "3"})
+    assert here._writer is not None
+    await asyncio.wait([here._writer])
+    assert (await there.of(STREAM)).keys() == {"stays", "leaves"}
+    await redis.acl_setuser("guest", enabled=True, commands=["+hdel", "+hset"])
+    await until_present(there, {"stays", "comes"})
+    for process in (here, there):
+        await end(process)
+
+
+async def end(process: Presence) -> None:
+    for task in (process._refresher, process._writer):
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+    assert process._redis is not None
+    await process._redis.aclose()
+
+
+async def until_present(process: Presence, clients: set[str]) -> None:
+    async with asyncio.timeout(5):
+        while (await process.of(STREAM)).keys() != clients:
+            pass
