@@ -1,0 +1,1 @@
+"""Measures Parley beside other servers, on one machine in one run: `python -m benchmarks`, or `make bench`."""

@@ -1,0 +1,56 @@
+"""Fan-out in closed rounds: what the scenarios that publish and wait have in common."""
+
+from benchmarks.peer import Bench, Running
+from benchmarks.scenario import (
+    ARRIVAL,
+    BUSY,
+    Column,
+    Facts,
+    arrival,
+    busy,
+    microseconds,
+    milliseconds,
+    thousands,
+)
+
+
+def fan_out(bench: Bench, running: Running, window: int) -> Facts:
+    """Rounds of `window` events: published at once, and the next round when every connection has all of them."""
+    assert running.clients is not None
+    assert running.publisher is not None
+    report = bench.generator.flow(
+        "fanout",
+        running.clients,
+        running.publisher,
+        running.pid,
+        connections=bench.size.connections,
+        window=window,
+        seconds=bench.size.seconds,
+    )
+    return {
+        "value": report["received"] / report["told_s"],
+        "whole": report["received"] / report["began_s"],
+        "p50": report["latency_us"].get("p50"),
+        "p99": report["latency_us"].get("p99"),
+        "server_us": report["server_cores"] * report["wall_s"] * 1e6 / max(report["received"], 1),
+        "bytes": report["bytes"] / max(report["received"], 1),
+        **arrival(report),
+        **busy(report),
+        "report": report,
+    }
+
+
+def has_events(running: Running) -> bool:
+    return running.clients is not None and running.publisher is not None
+
+
+VALUE = Column("deliveries/s", "value", thousands)
+COLUMNS = (
+    Column("with the post", "whole", thousands),
+    Column("p50 ms", "p50", milliseconds),
+    Column("p99 ms", "p99", milliseconds),
+    Column("server's µs each", "server_us", microseconds),
+    Column("bytes each", "bytes", thousands),
+    *ARRIVAL,
+    *BUSY,
+)

@@ -1,0 +1,107 @@
+"""What a server under test is to the scenarios. A new one is one file in `peers/` and one line in its registry."""
+
+import contextlib
+import os
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.generator import Failed, Generator, Publisher
+from benchmarks.machine import Cores, pinned
+from benchmarks.script import Script
+from benchmarks.size import Size
+from benchmarks.stack import Stack
+from tests.kept_process import KeptProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTUP_S = 30
+
+
+class Missing(Exception):
+    """A peer cannot be measured here; the text is one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What peers and scenarios work with. `directory` is this run's own; `cache` stays."""
+
+    size: Size
+    cores: Cores
+    stack: Stack
+    generator: Generator
+    directory: Path
+    cache: Path
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs. What it is not asked about (None, or absent) it cannot do.
+
+    `clients` become subscribers of what `publisher` publishes. `recovering` do the same from a position one event behind.
+    `posting` are writers, by the way they write: each asks for one message to be stored and told.
+    """
+
+    process: KeptProcess
+    clients: Script | None = None
+    publisher: Publisher | None = None
+    recovering: Script | None = None
+    posting: Mapping[str, Script] = field(default_factory=dict)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+class Peer(ABC):
+    """A server to measure."""
+
+    key: str
+    title: str
+    scenarios: frozenset[str] | None = None
+    """the only ones that it is there for; None: all that it can do"""
+    is_limit = False
+    """whether it shows what the machine and the generator can take, and is not a server to be used"""
+
+    def prepare(self, bench: Bench) -> Mapping[str, str]:
+        """Installs what is needed, once in a run, and tells versions. Raises `Missing`."""
+        return {}
+
+    @abstractmethod
+    def running(self, bench: Bench) -> contextlib.AbstractContextManager[Running]:
+        """The server, ready, until the end of the `with`."""
+
+
+@contextlib.contextmanager
+def started(
+    bench: Bench,
+    command: Sequence[str],
+    port: int,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> Iterator[KeptProcess]:
+    """The command on the server's core, listening on `port`, until the end of the `with`."""
+    process = KeptProcess(
+        pinned(list(command), bench.cores.server),
+        log=bench.directory / "server.log",
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        directory=bench.directory,
+    )
+    try:
+        deadline = time.monotonic() + STARTUP_S
+        while not _listens(port):
+            if not process.is_running() or time.monotonic() > deadline:
+                raise Failed(f"the server did not start:\n{process.log_tail()}")
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

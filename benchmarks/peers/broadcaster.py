@@ -1,0 +1,39 @@
+"""The limit of the machine: a bare epoll loop in C (`native/broadcaster.c`), which also shows what the generator can take."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from benchmarks.generator import Publisher, build
+from benchmarks.peer import Bench, Missing, Peer, Running, started
+from benchmarks.script import Script
+from tests.services import free_port
+
+
+class Broadcaster(Peer):
+    is_limit = True
+
+    def __init__(self, key: str, title: str, mode: str, scenarios: frozenset[str] | None = None) -> None:
+        self.key, self.title, self.scenarios = key, title, scenarios
+        self._mode = mode
+
+    def prepare(self, bench: Bench) -> Mapping[str, str]:
+        if build("broadcaster", bench.cache) is None:
+            raise Missing("the bare broadcaster needs Linux and a C compiler")
+        return {}
+
+    @contextlib.contextmanager
+    def running(self, bench: Bench) -> Iterator[Running]:
+        port, publish_port = free_port(), free_port()
+        command = [str(build("broadcaster", bench.cache)), str(port), str(publish_port), self._mode]
+        with started(bench, command, publish_port) as process:
+            yield Running(
+                process,
+                clients=Script(port, "/"),
+                publisher=Publisher("benchmarks.publishers.broadcaster", [str(publish_port)]),
+            )
+
+
+BROADCASTER = Broadcaster("broadcaster", "bare C loop, one send per delivery", "each")
+JOINING_BROADCASTER = Broadcaster(
+    "broadcaster-joining", "bare C loop, joined sends", "join", frozenset({"in-flight"})
+)

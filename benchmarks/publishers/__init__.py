@@ -1,0 +1,1 @@
+"""The processes that publish events into servers while the load generator listens, one file for each way in."""

@@ -1,0 +1,55 @@
+"""What a client says and hears: the text that the load generator goes by (`native/clients.h` explains it)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+
+def send(text: str) -> tuple[str, str]:
+    return "send", text
+
+
+def expect(text: str) -> tuple[str, str]:
+    return "expect", text
+
+
+@dataclass(frozen=True)
+class Script:
+    """How to become a client of a server. In all texts `%1%` is the client's first column, `%i%` its number.
+
+    `columns` has a row for each client. With `ask` and `answer` it also says how to ask for something again and again;
+    `is_http`: by POST to `path`, without a WebSocket.
+    """
+
+    port: int
+    path: str
+    headers: Sequence[str] = ()
+    steps: Sequence[tuple[str, str]] = ()
+    refuse: str = ""
+    ping: str = ""
+    pong: str = ""
+    ask: str = ""
+    answer: str = ""
+    is_http: bool = False
+    columns: Sequence[Sequence[str]] = field(default=(), repr=False)
+
+    def asking(self, ask: str, answer: str) -> "Script":
+        return replace(self, ask=ask, answer=answer)
+
+    def write(self, directory: Path) -> list[str]:
+        """Writes the files and returns the generator's arguments that name them."""
+        lines = [("path", self.path), *(("header", text) for text in self.headers), *self.steps]
+        lines += [
+            (name, text)
+            for name in ("refuse", "ping", "pong", "ask", "answer")
+            if (text := getattr(self, name))
+        ]
+        lines += [("http", "")] if self.is_http else []
+        (directory / "script").write_text("".join(f"{word} {_escaped(text)}\n" for word, text in lines))
+        (directory / "columns").write_text("".join("\t".join(row) + "\n" for row in self.columns))
+        columns = [f"vars={directory / 'columns'}"] if self.columns else []
+        return [f"port={self.port}", f"script={directory / 'script'}", *columns]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
