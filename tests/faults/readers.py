@@ -33,6 +33,7 @@ from tests.live_server import LiveServer
 PAUSE_S = (0.02, 0.2)
 PAGE = 100
 COME_BACK = 3001
+RESUBSCRIBE = 2500
 """The one close code that a server at its end gives; a killed one gives none."""
 
 
@@ -261,7 +262,7 @@ class RawReader:
                 self.watch.sees(publication["offset"], publication["data"], "live")
         elif "subscribe" in reply:
             self._begin(reply["subscribe"])
-        elif reply.get("error", {}).get("temporary"):
+        elif reply.get("error", {}).get("temporary") or _is_told_to_resubscribe(reply):
             self._must_retry = True
         elif "connect" not in reply:
             self.watch.history.odd(self.watch.name, f"was sent {reply}")
@@ -279,6 +280,11 @@ class RawReader:
             self.watch.history.odd(
                 self.watch.name, f"is at {self.watch.position}, and the reply said {result['offset']}"
             )
+
+
+def _is_told_to_resubscribe(reply: dict[str, Any]) -> bool:
+    """As when others have read further meanwhile than Redis, which was away, has told of: SDKs do it unasked."""
+    return bool(reply.get("push", {}).get("unsubscribe", {}).get("code", 0) >= RESUBSCRIBE)
 
 
 class Outsider:
