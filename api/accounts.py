@@ -6,7 +6,6 @@ Of djoser's endpoints those that make no sense here (activation, lists, other pe
 from typing import Any
 
 from django.contrib.auth import logout, update_session_auth_hash
-from djoser.conf import settings as djoser_settings
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,12 +16,12 @@ from api.resource import Resource, body_as, signed_in, token_of
 from api.schema import body_of, operation
 from api.throttles import address_of
 from messaging.actions.accounts import (
-    begin_password_reset,
     change_password,
     change_profile,
     create_token,
     delete_account,
     log_in,
+    mail_password_reset,
     require_password,
     reset_password,
     revoke_token,
@@ -185,10 +184,7 @@ class Accounts(Resource, UserViewSet):
     )
     def reset_password(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         command = body_as(request, ResetPassword)
-        user = begin_password_reset(email=command.email, address=address_of(request))
-        # Composed in either case, which takes the same time; sent in the background, to nobody if there is nobody.
-        mail = djoser_settings.EMAIL.password_reset(request, {"user": user or self.queryset.model()})
-        mail.send([user.email] if user else [])
+        mail_password_reset(email=command.email, address=address_of(request))
         return Response(status=204)
 
     @operation(

@@ -188,6 +188,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+# Of the pages that mails lead to.
+ADDRESS_CONFIRM_PATH = "email/confirm/{token}/"
+PASSWORD_RESET_PATH = "password/reset/confirm/{uid}/{token}/"  # noqa: S105 - an address
 
 KNOX_TOKEN_MODEL = "messaging.Token"  # noqa: S105 - a model's name
 # Its migrations would make the table of the model that ours replaces, with a foreign key that keeps users from being emptied.
@@ -200,7 +203,6 @@ REST_KNOX = {
 
 DJOSER = {
     "TOKEN_MODEL": "messaging.models.Token",
-    "PASSWORD_RESET_CONFIRM_URL": "password/reset/confirm/{uid}/{token}/",
     "HIDE_USERS": True,
     "EMAIL_FRONTEND_DOMAIN": WEB_DOMAIN,
     "EMAIL_FRONTEND_PROTOCOL": "https" if HTTPS else "http",

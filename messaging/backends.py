@@ -6,10 +6,13 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from messaging.models import User
+from messaging.queries.users import holders_of
 
 
 class UsernameOrEmailBackend(ModelBackend):
-    """An unknown name costs as much time as a wrong password, so that timing tells nothing."""
+    """An unknown name costs as much time as a wrong password, and an address as much whoever has it, so that timing
+    tells nothing.
+    """
 
     def authenticate(
         self,
@@ -21,9 +24,11 @@ class UsernameOrEmailBackend(ModelBackend):
         name = username or kwargs.get(User.USERNAME_FIELD)
         if not name or password is None:
             return None
-        by_email = {"email__iexact": name} if "@" in name else {"username__iexact": name}
-        user = User.objects.filter(**by_email).first()
-        if user is None:
+        if "@" in name:
+            candidates, most = holders_of(name), 2
+        else:
+            candidates, most = list(User.objects.filter(username__iexact=name)), 1
+        meant = [user for user in candidates if user.check_password(password)]
+        for _ in range(most - len(candidates)):
             User().set_password(password)
-            return None
-        return user if user.check_password(password) and self.user_can_authenticate(user) else None
+        return next(filter(self.user_can_authenticate, meant), None)

@@ -220,5 +220,5 @@ class ResetPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # generic i
     """The new password of somebody whom a mailed link has brought here."""
 
     def save(self, commit: bool = True) -> Any:
-        accounts.change_password(user=self.user, password=self.cleaned_data["new_password1"])
+        accounts.set_password_by_mail(user=self.user, password=self.cleaned_data["new_password1"])
         return self.user

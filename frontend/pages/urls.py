@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from frontend.pages.policy import PAGES
-from frontend.pages.views import accounts, chats, feed, messages, passwords, people, rooms, threads
+from frontend.pages.views import accounts, addresses, chats, feed, messages, passwords, people, rooms, threads
 
 
 class Uri:
@@ -59,6 +59,8 @@ urlpatterns = [
     path("account/profile/", accounts.profile, name="profile"),
     path("account/devices/<uri:token_id>/revoke/", accounts.revoke_device, name="device-revoke"),
     path("account/delete/", accounts.delete, name="account-delete"),
+    path("account/address/mail/", addresses.mail_again, name="address-mail"),
+    path("email/confirm/<str:token>/", addresses.confirm, name="address-confirm"),
     path("password/change/", passwords.change, name="password-change"),
     path("password/reset/", passwords.ask_for_reset, name="password-reset"),
     path("password/reset/sent/", passwords.reset_sent, name="password-reset-sent"),

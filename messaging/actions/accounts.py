@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -17,11 +17,12 @@ from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.http import urlsafe_base64_decode
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from knox.settings import knox_settings
 
 from messaging import limits, log
 from messaging.access import require_operator
+from messaging.actions.addresses import confirm_address_of, mail_confirmation
 from messaging.actions.chats import depart
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
@@ -32,12 +33,12 @@ from messaging.errors import (
     Forbidden,
     Invalid,
     NotFound,
-    ParleyError,
     TooMany,
     Unauthorized,
 )
 from messaging.models import Chat, LoginFailure, Member, Ticket, Token, User
 from messaging.queries.credentials import Credential, credential_with_key, ticket_digest
+from messaging.queries.users import holders_of
 
 TICKET_PREFIX = "ticket."
 TICKET_LIFETIME = timedelta(seconds=60)
@@ -56,8 +57,8 @@ def sign_up(
 ) -> User:
     """A new account. Raises `Invalid` with the fields that are wrong.
 
-    An e-mail address that another account has is not taken over and not told of: its owner gets a mail, the new
-    account has none.
+    An e-mail address is the account's alone when it has been confirmed; until then nobody is told whether others name
+    it too (`messaging/actions/addresses.py`).
     """
     if address:
         limits.spend("sign-up", address, per_minute=settings.SIGNUPS_PER_MINUTE)
@@ -69,25 +70,14 @@ def sign_up(
         is_bot=is_bot,
     )
     _check(user, password)
-    owner = User.objects.filter(email__iexact=user.email).first() if user.email else None
-    if owner is not None:
-        user.email = ""
     user.set_password(password)
     try:
         with transaction.atomic():
             user.save()
             _begin_in_feed(user)
     except IntegrityError:
-        raise _lost_the_race(user) from None
-    if owner is not None:
-        send_mail(
-            "Your address at Parley",
-            f"Somebody has signed up as {user.username} with this address, which belongs to your account "
-            f"{owner.username}. Nothing about your account has changed. If it was you: sign in at "
-            f"{settings.WEB_URL}/login/ or have your password reset there.",
-            None,
-            [owner.email],
-        )
+        raise _username_taken() from None
+    mail_confirmation(user)
     return user
 
 
@@ -113,13 +103,6 @@ def _username_taken() -> Invalid:
         code="username_taken",
         fields={"username": ["A person with that name already exists."]},
     )
-
-
-def _lost_the_race(user: User) -> ParleyError:
-    """Somebody else took the name, or the address, between our look and our write."""
-    if User.objects.filter(username__iexact=user.username).exclude(pk=user.pk).exists():
-        return _username_taken()
-    return Conflict("That cannot be used any more: try again.", code="try_again")
 
 
 def _begin_in_feed(user: User) -> None:
@@ -155,7 +138,8 @@ def require_password(*, user: User, password: str, address: str) -> None:
 @contextmanager
 def _counting_failures(identifier: str, address: str) -> Iterator[None]:
     """Raises `TooMany` if there have been too many failures; counts one if the block raises `Invalid`."""
-    name = identifier.casefold()[:100]
+    # By name and by address is the same account.
+    name = next((user.username for user in holders_of(identifier)), identifier).casefold()[:100]
     keys = {
         f"pair:{name}@{address}": settings.LOGIN_FAILURES_PER_HOUR,
         f"account:{name}": 5 * settings.LOGIN_FAILURES_PER_HOUR,
@@ -213,13 +197,27 @@ def change_password(*, user: User, password: str, keep: Token | None = None) -> 
         _access_changed(user)
 
 
-def begin_password_reset(*, email: str, address: str) -> User | None:
-    """Whom to mail a link by which they choose a new password: None if nobody has that address, which must not be told."""
+def mail_password_reset(*, email: str, address: str) -> None:
+    """Mails whoever reads that address a link for each of their accounts; nothing to nobody, which is not told."""
     limits.spend("password-reset", address, per_minute=settings.SIGNUPS_PER_MINUTE)
     mailbox = sha256(email.casefold().encode()).hexdigest()
     limits.spend("password-reset", mailbox, per_minute=settings.SIGNUPS_PER_MINUTE)
-    user = User.objects.filter(email__iexact=email, is_active=True).first() if email else None
-    return user if user is not None and user.has_usable_password() else None
+    holders = holders_of(email)
+    confirmed = [user for user in holders if user.email_confirmed_at is not None]
+    for user in confirmed or holders:
+        if user.is_active and user.has_usable_password():
+            _mail_reset_link(user)
+
+
+def _mail_reset_link(user: User) -> None:
+    uid, token = urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user)
+    text = (
+        f"Somebody, you we hope, wants to reset the password of {user.username} at Parley.\n"
+        "To choose a new one:\n\n"
+        f"{settings.WEB_URL}/{settings.PASSWORD_RESET_PATH.format(uid=uid, token=token)}\n\n"
+        "If it wasn't you, do nothing: the old password stays."
+    )
+    send_mail("Reset your password at Parley", text, None, [user.email])
 
 
 def reset_password(*, uid: str, token: str, password: str) -> User:
@@ -230,8 +228,15 @@ def reset_password(*, uid: str, token: str, password: str) -> User:
         user = None
     if user is None or not default_token_generator.check_token(user, token):
         raise Invalid("The link has expired or was used before.", code="invalid_reset_link")
-    change_password(user=user, password=password)
+    set_password_by_mail(user=user, password=password)
     return user
+
+
+def set_password_by_mail(*, user: User, password: str) -> None:
+    """The same for a link that has been checked. Whoever has it has also read the account's mail."""
+    change_password(user=user, password=password)
+    with suppress(Conflict):  # confirmed for another account of theirs
+        confirm_address_of(user)
 
 
 def end_session(*, user: User) -> None:
@@ -241,7 +246,10 @@ def end_session(*, user: User) -> None:
 
 
 def change_profile(*, user: User, **fields: str) -> User:
-    """Sets any of username, email, first_name and last_name. Raises `Invalid` with the fields that are wrong."""
+    """Sets any of username, email, first_name and last_name. Raises `Invalid` with the fields that are wrong. A new
+    address is mailed a link that confirms it.
+    """
+    address_before = user.email
     for name in fields.keys() & {"username", "email", "first_name", "last_name"}:
         setattr(user, name, fields[name])
     user.clean()  # brings the name and the address into their normal forms
@@ -251,14 +259,16 @@ def change_profile(*, user: User, **fields: str) -> User:
         raise Invalid("Some of what you entered cannot be used.", fields=error.message_dict) from None
     if User.objects.filter(username__iexact=user.username).exclude(pk=user.pk).exists():
         raise _username_taken()
-    if user.email and User.objects.filter(email__iexact=user.email).exclude(pk=user.pk).exists():
-        raise Invalid("That address cannot be used.", fields={"email": ["That address cannot be used."]})
+    if has_new_address := user.email.casefold() != address_before.casefold():
+        user.email_confirmed_at = None
     try:
         with transaction.atomic():
-            user.save(update_fields=["username", "email", "first_name", "last_name"])
+            user.save(update_fields=["username", "email", "email_confirmed_at", "first_name", "last_name"])
             _person_changed(user)
     except IntegrityError:
-        raise _lost_the_race(user) from None
+        raise _username_taken() from None
+    if has_new_address:
+        mail_confirmation(user)
     return user
 
 
@@ -284,12 +294,13 @@ def delete_account(*, user: User) -> None:
     with transaction.atomic(durable=True):
         user.username = f"deleted-{user.pk}-{secrets.token_hex(4)}"
         user.email = user.first_name = user.last_name = ""
+        user.email_confirmed_at = None
         user.is_active = user.is_staff = user.is_superuser = False
         user.deleted_at = timezone.now()
         user.set_unusable_password()
         user.save(
             update_fields=[
-                *("username", "email", "first_name", "last_name", "password"),
+                *("username", "email", "email_confirmed_at", "first_name", "last_name", "password"),
                 *("is_active", "is_staff", "is_superuser", "deleted_at"),
             ]
         )

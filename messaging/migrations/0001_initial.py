@@ -75,6 +75,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("email", models.EmailField(blank=True, default="", max_length=254)),
+                (
+                    "email_confirmed_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When a mail that was sent there had been read.", null=True
+                    ),
+                ),
                 ("is_bot", models.BooleanField(default=False)),
                 (
                     "access_version",
@@ -438,15 +444,25 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="user",
             constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("username"), name="user_username_unique_any_case"
+                django.db.models.functions.text.Upper("username"), name="user_username_unique_any_case"
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("email"),
+                django.db.models.functions.text.Upper("email"),
+                condition=models.Q(
+                    ("email_confirmed_at__isnull", False), models.Q(("email", ""), _negated=True)
+                ),
+                name="user_email_confirmed_once",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="user",
+            index=models.Index(
+                django.db.models.functions.text.Upper("email"),
                 condition=models.Q(("email", ""), _negated=True),
-                name="user_email_unique_any_case",
+                name="user_email_any_case",
             ),
         ),
         migrations.AddIndex(

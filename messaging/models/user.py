@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Upper
 from knox.models import AbstractAuthToken
 
 # No "@": a name must never be mistaken for somebody's e-mail address at log-in.
@@ -32,6 +32,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
         error_messages={"unique": "A person with that name already exists."},
     )
     email = models.EmailField(blank=True, default="")
+    email_confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a mail that was sent there had been read."
+    )
     is_bot = models.BooleanField(default=False)
     access_version = models.PositiveIntegerField(
         default=0,
@@ -48,10 +51,16 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Lower("username"), name="user_username_unique_any_case"),
+            models.UniqueConstraint(Upper("username"), name="user_username_unique_any_case"),
             models.UniqueConstraint(
-                Lower("email"), name="user_email_unique_any_case", condition=~Q(email="")
+                Upper("email"),
+                name="user_email_confirmed_once",
+                condition=Q(email_confirmed_at__isnull=False) & ~Q(email=""),
             ),
+        ]
+        # Upper, since that is what Django compares by without regard to case.
+        indexes = [
+            models.Index(Upper("email"), name="user_email_any_case", condition=~Q(email="")),
         ]
         permissions = [("operate", "May delete any message and suspend people (operator)")]
 

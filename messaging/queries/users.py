@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from messaging import shapes
 from messaging.access import require_operator
@@ -17,6 +17,7 @@ MAX_FOUND = 50
 class Me(Person):
     """Oneself: `active_thread` is the uri of the thread that one is in, to be led to."""
 
+    email_confirmed: bool = False
     operator: bool = False
     active_thread: str | None = None
 
@@ -64,6 +65,16 @@ def account_named(operator: User, username: str) -> User:
     return user
 
 
+def holders_of(address: str) -> list[User]:
+    """The at most two accounts that an e-mail address can stand for: the one that has confirmed it, or else was the
+    first to name it; and the last to name it.
+    """
+    rows = User.objects.filter(email__iexact=address).exclude(email="")
+    first = rows.order_by(F("email_confirmed_at").asc(nulls_last=True), "pk").first()
+    last = rows.order_by("-pk").first()
+    return list({user.pk: user for user in (first, last) if user is not None}.values())
+
+
 def people_matching(prefix: str, *, after: str = "", limit: int = 20) -> PeoplePage:
     """People whose username begins with `prefix`, beginning after the name `after`."""
     found = people().filter(username__istartswith=prefix)
@@ -79,7 +90,12 @@ def people_matching(prefix: str, *, after: str = "", limit: int = 20) -> PeopleP
 
 def me(user: User) -> Me:
     own = shapes.person(user, own=True).model_dump()
-    return Me(**own, operator=user.is_operator, active_thread=active_thread_uri(user))
+    return Me(
+        **own,
+        email_confirmed=user.email_confirmed_at is not None,
+        operator=user.is_operator,
+        active_thread=active_thread_uri(user),
+    )
 
 
 def active_thread_uri(user: User) -> str | None:

@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from messaging.actions.accounts import sign_up
+from messaging.actions.addresses import confirm_address_of
 from messaging.mail import _sender
 from messaging.models import LoginFailure, Token, User
 from tests.api.door import Caller
@@ -289,19 +290,22 @@ def test_links_that_lead_nowhere(nobody: Caller, alice: User, uid: str) -> None:
     assert (answer.status, answer.code) == (400, "invalid_reset_link")
 
 
-def test_an_address_of_another_account_is_not_taken_over(
+def test_whether_an_address_is_somebodys_is_told_to_its_mailbox_only(
     nobody: Caller, alice: User, outbox: list[EmailMessage]
 ) -> None:
-    answer = nobody.post("/auth/users/", username="dora", password=PASSWORD, email="ALICE@example.org")
-    assert answer.status == 201
-    (sent,) = mailed(outbox)
-    assert sent.to == ["alice@example.org"]
-    assert (
-        nobody.post("/auth/token/login/", username="alice@example.org", password=PASSWORD).body["user"][
-            "username"
-        ]
-        == "alice"
-    )
+    confirm_address_of(alice)
+    answers = []
+    for name, address in (("dora", "alice@example.org"), ("emil", "emil@example.org")):
+        signed_up = nobody.post("/auth/users/", username=name, password=PASSWORD, email=address)
+        me = log_in(nobody, name, PASSWORD).get("/api/me/")
+        changed = log_in(nobody, name, PASSWORD).patch(
+            "/auth/users/me/", email=address.title(), current_password=PASSWORD
+        )
+        by_address = nobody.post("/auth/token/login/", username=address, password=PASSWORD)
+        answers.append([signed_up.status, me.body["email"] == address, me.body["email_confirmed"],
+                        changed.status, by_address.status])  # fmt: skip
+    assert answers == [[201, True, False, 200, 200]] * 2
+    assert [sent.to[0] for sent in mailed(outbox)] == ["alice@example.org", "emil@example.org"]
 
 
 def test_failures_are_kept_by_account_and_by_address(nobody: Caller, alice: User) -> None:

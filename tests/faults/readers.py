@@ -33,8 +33,8 @@ from tests.live_server import LiveServer
 PAUSE_S = (0.02, 0.2)
 PAGE = 100
 COME_BACK = 3001
-RESUBSCRIBE = 2500
 """The one close code that a server at its end gives; a killed one gives none."""
+RESUBSCRIBE = 2500
 
 
 class Watch:

@@ -1,27 +1,20 @@
 """Passwords: changed by whoever knows the old one, and reset by whoever reads the account's mail."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.conf import settings
 from django.contrib import auth
 from django.contrib import messages as notices
-from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
-from django.urls import reverse, reverse_lazy
-from django.utils.http import urlsafe_base64_encode
+from django.urls import reverse_lazy
 
 from frontend.pages.errors import status_of
 from frontend.pages.forms import AskForResetForm, PasswordForm, ResetPasswordForm, add_refusal, status_of_form
 from frontend.pages.visitor import PersonRequest, address_of, signed_in
 from messaging.actions import accounts
 from messaging.errors import Invalid, ParleyError, TooMany
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import _User
 
 
 @signed_in
@@ -53,24 +46,13 @@ def ask_for_reset(request: HttpRequest) -> HttpResponse:
     status = status_of_form(form)
     if form.is_bound and form.is_valid():
         try:
-            user = accounts.begin_password_reset(
-                email=form.cleaned_data["email"], address=address_of(request)
-            )
+            accounts.mail_password_reset(email=form.cleaned_data["email"], address=address_of(request))
         except TooMany as refusal:
             add_refusal(form, refusal)
             status = status_of(refusal)
         else:
-            if user is not None:
-                _mail_link(user)
             return redirect("pages:password-reset-sent")
     return render(request, "pages/password_reset.html", {"form": form}, status=status)
-
-
-def _mail_link(user: "_User") -> None:
-    uid, token = urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user)
-    link = settings.WEB_URL + reverse("pages:password-reset-confirm", args=[uid, token])
-    text = render_to_string("pages/mail/password_reset.txt", {"username": user.username, "link": link})
-    user.email_user("Reset your password at Parley", text)
 
 
 def reset_sent(request: HttpRequest) -> HttpResponse:
