@@ -46,10 +46,12 @@ class ChatsQuery(Paged):
 
 
 class RoomCreated(Shape):
+    """`chat` is null in the answer to a repeat whose sender has left the room meanwhile."""
+
     status: Literal["SUCCESS"] = "SUCCESS"
     uri: str
     message: str = "New chat session created"
-    chat: ChatSummary
+    chat: ChatSummary | None
 
 
 class Joined(Shape):
@@ -92,8 +94,9 @@ class Chats(Resource):
         user = signed_in(request)
         command = body_as(request, CreateRoom, **idempotency_key(request))
         chat = create_room(user=user, **command.model_dump())
+        access = access_to_uri(chat.uri, user)
         return Response(
-            RoomCreated(uri=chat.uri, chat=chat_summary(access_to_uri(chat.uri, user))), status=201
+            RoomCreated(uri=chat.uri, chat=chat_summary(access) if access.reads else None), status=201
         )
 
 

@@ -49,7 +49,9 @@ def session_key_of(scope: Mapping[str, Any]) -> str | None:
 
 def _is_ours(origin: str, host: str) -> bool:
     try:
-        netloc = urlsplit(origin).netloc
+        scheme, netloc = urlsplit(origin)[:2]
     except ValueError:  # half an IPv6 address, say
         return False
+    if scheme == "http" and settings.HTTPS:
+        return False  # a page that anybody on the way may have written
     return netloc.lower() == host.lower() or origin in settings.CSRF_TRUSTED_ORIGINS

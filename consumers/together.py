@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from django.db import InterfaceError, OperationalError
 
 from consumers.database import database
-from messaging.actions.messages import Post, post_message, post_messages
+from messaging.actions.messages import Post, post_alone, post_messages
 from messaging.events import Message
 from messaging.queries.credentials import Credential, credential_of_token, credentials_of_tokens
 
@@ -113,13 +113,9 @@ def _settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None
 
 def posts() -> Together[Post, Message]:
     """Posts, committed together. A chat that somebody else has locked holds up nobody but its own."""
-    return Together(post_messages, _post, is_repeatable=lambda post: post.client_id is not None)
+    return Together(post_messages, post_alone, is_repeatable=lambda post: post.client_id is not None)
 
 
 def tokens() -> Together[str, Credential]:
     """Tokens shown by those who connect: after a deploy all of them do at once."""
     return Together(credentials_of_tokens, credential_of_token, is_repeatable=lambda token: True)
-
-
-def _post(post: Post) -> Message:
-    return post_message(user=post.user, chat=post.chat, text=post.text, client_id=post.client_id)

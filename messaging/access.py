@@ -90,6 +90,13 @@ class Access:
         return allowed
 
 
+def readable_by(user: User, chat: str = "") -> Q:
+    """The rows of chats that the user may read now; `chat` is the field that leads to the chat, of chats none."""
+    field = f"{chat}__" if chat else ""
+    places = Member.objects.filter(user=user, from_seq__isnull=False).values("chat_id")
+    return Q(**{f"{field}kind": Chat.Kind.FEED}) | Q(**{f"{field}pk__in": places})
+
+
 def require_operator(user: User) -> None:
     if not user.is_operator:
         raise Forbidden("Only operators may do that.", code="not_an_operator")

@@ -158,7 +158,9 @@ def end_stay(
 
 def _promote_longest_standing(chat_log: ChatLog) -> None:
     heir = (
-        Member.objects.filter(chat=chat_log.chat, from_seq__isnull=False, user__is_bot=False)
+        Member.objects.filter(
+            chat=chat_log.chat, from_seq__isnull=False, user__is_active=True, user__is_bot=False
+        )
         .select_related("user")
         .order_by("joined_at", "pk")
         .first()
@@ -194,7 +196,7 @@ def mark_read(*, user: User, chat: str, number: int) -> int:
     risen = Member.objects.filter(pk=access.member.pk, read_number__lt=number).update(read_number=number)
     if not risen:
         return max(access.member.read_number, number)
-    if access.chat.kind != Chat.Kind.FEED:
+    if chat_queries.tells_read_marks(access.chat):
         bell.ring_read(access.chat.stream, user.pk, number)
     return number
 

@@ -1,7 +1,7 @@
 """Posting, editing and deleting messages."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection
@@ -16,22 +16,27 @@ from messaging.models import Chat, Member, Message, User
 Outcome = events.Message | Exception
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Post:
-    """What somebody wants to say in a chat; see `PostMessage`."""
+    """What somebody wants to say in a chat; see `PostMessage`. However often it is tried, it counts as one."""
 
     user: User
     chat: str
     text: str
     client_id: str | None = None
+    is_counted: bool = field(default=False, init=False)
 
 
 def post_message(*, user: User, chat: str, text: str, client_id: str | None = None) -> events.Message:
     """The message as it was posted; for a repeat of the same `client_id`, the first one as it stands now."""
-    post = Post(user, chat, text, client_id)
+    return post_alone(Post(user, chat, text, client_id))
+
+
+def post_alone(post: Post) -> events.Message:
+    """The same for a post that may have been tried together with others."""
     _check(post)
-    with log.writing(chat) as chat_log:
-        outcome = _post_all([post], {chat: chat_log})[post]
+    with log.writing(post.chat) as chat_log:
+        outcome = _post_all([post], {post.chat: chat_log})[post]
         if isinstance(outcome, Exception):
             raise outcome
     return outcome
@@ -40,7 +45,7 @@ def post_message(*, user: User, chat: str, text: str, client_id: str | None = No
 def post_messages(posts: Collection[Post]) -> dict[Post, Outcome]:
     """Posts of many people in many chats, committed together: what `post_message` returns or raises for each.
 
-    Posts to chats that somebody has locked, or that don't exist, are left out: post those alone.
+    Posts to chats that somebody has locked, or that don't exist, are left out: `post_alone` does those.
     """
     outcomes: dict[Post, Outcome] = {}
     for post in posts:
@@ -56,7 +61,9 @@ def post_messages(posts: Collection[Post]) -> dict[Post, Outcome]:
 
 def _check(post: Post) -> None:
     _check_text(post.text)
-    limits.spend("post", post.user.pk, per_minute=settings.POSTS_PER_MINUTE)
+    if not post.is_counted:
+        post.is_counted = True
+        limits.spend("post", post.user.pk, per_minute=settings.POSTS_PER_MINUTE)
 
 
 def _post_all(posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]) -> dict[Post, Outcome]:

@@ -49,6 +49,8 @@ def open_thread(*, user: User, username: str) -> tuple[Chat, bool]:
                 ThreadSlot.objects.bulk_create(ThreadSlot(user=each, chat=chat) for each in both)
     except IntegrityError:
         # The database's own word, should anything have got past the locks.
+        if not ThreadSlot.objects.filter(user__in=both).exists():
+            raise
         raise Conflict("One of you is in another thread.", code="person_busy") from None
     return chat, True
 

@@ -1,14 +1,30 @@
 """Chats, their members, messages and logs, in the admin."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from messaging.access import readable_by
 from messaging.actions.messages import delete_message
 from messaging.admin.base import LookOnly, shortened
 from messaging.models import Chat, Event, Interval, Member, Message, ThreadSlot, User
+
+
+class Said(LookOnly):
+    """What was said is for those who may read the chat, here as everywhere; staff see that something was."""
+
+    said_field: str
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        readable = readable_by(cast(User, request.user), "chat")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.annotate(is_readable=Q(readable))
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        hidden = () if obj is None or obj.is_readable else (self.said_field,)
+        return (*(super().get_exclude(request, obj) or ()), *hidden)
 
 
 @admin.register(Chat)
@@ -20,8 +36,10 @@ class ChatPages(LookOnly):
 
 
 @admin.register(Message)
-class MessagePages(LookOnly):
+class MessagePages(Said):
     """An operator blanks a message; that there was one stays."""
+
+    said_field = "text"
 
     list_display = ("chat", "number", "author", "beginning", "created_at", "deleted_at")
     list_filter = ("chat__kind", "deleted_at")
@@ -32,7 +50,7 @@ class MessagePages(LookOnly):
 
     @admin.display(description="text")
     def beginning(self, message: Message) -> str:
-        return shortened(message.text)
+        return shortened(message.text) if getattr(message, "is_readable", False) else "(private)"
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.operate")
@@ -69,7 +87,8 @@ class IntervalPages(LookOnly):
 
 
 @admin.register(Event)
-class EventPages(LookOnly):
+class EventPages(Said):
+    said_field = "data"
     list_display = ("chat", "seq", "type", "at")
     list_filter = ("type",)
     list_select_related = ("chat",)

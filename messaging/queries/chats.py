@@ -186,6 +186,14 @@ def read_marks(chats: Sequence[Chat]) -> dict[int, dict[int, int]]:
     return marks
 
 
+def tells_read_marks(chat: Chat) -> bool:
+    """Whether its members are told how far the others have read."""
+    if chat.kind == Chat.Kind.FEED:
+        return False
+    present = Member.objects.filter(chat=chat, from_seq__isnull=False)
+    return present[: MAX_MARKS_CHAT + 1].count() <= MAX_MARKS_CHAT
+
+
 def member_counts(chats: Sequence[Chat]) -> dict[int, int]:
     """How many are in each chat now. The feed has readers, not members: to count them is to count all accounts."""
     counted = [chat.pk for chat in chats if chat.kind != Chat.Kind.FEED]

@@ -65,6 +65,13 @@ def test_creating_a_room_twice_with_one_key_makes_one(as_alice: Caller) -> None:
     assert (other.status, other.code) == (409, "idempotency_mismatch")
 
 
+def test_a_repeat_after_one_has_left_gets_the_first_answer(as_alice: Caller) -> None:
+    first = as_alice.post("/api/chats/", name="Poetry", client_id="k1")
+    as_alice.delete(f"/api/chats/{first.body['uri']}/members/alice/")
+    again = as_alice.post("/api/chats/", name="Poetry", client_id="k1")
+    assert (again.status, again.body["uri"], again.body["chat"]) == (201, first.body["uri"], None)
+
+
 def test_two_different_keys_in_one_request_are_refused(as_alice: Caller) -> None:
     answer = as_alice.saying({"Idempotency-Key": "b"}).post("/api/chats/", client_id="a")
     assert (answer.status, answer.code) == (400, "invalid")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from messaging.actions.accounts import create_ticket, create_token, delete_account
-from messaging.actions.chats import leave_room
+from messaging.actions.chats import add_member, leave_room
 from messaging.actions.messages import post_message
 from messaging.actions.retention import claim_chore
 from messaging.models import Chat, Event, LoginFailure, Message, Token, User
@@ -105,6 +105,27 @@ def test_what_is_nobody_s_business_is_not_shown(root: Client, model: str, hidden
     page = root.get(reverse(f"admin:messaging_{model}_change", args=[row.pk])).content.decode()
     assert "field-" in page
     assert f"field-{hidden}" not in page
+
+
+def test_staff_read_what_is_said_where_they_are_and_nowhere_else(
+    root: Client, alice: User, room: str
+) -> None:
+    message = post_message(user=alice, chat=room, text="only for us")
+    post_message(user=alice, chat="feed", text="for everybody")
+
+    def pages() -> str:
+        row = Event.objects.get(message_id=message.id, type="message.posted")
+        addresses = [
+            reverse("admin:messaging_message_changelist"),
+            reverse("admin:messaging_message_change", args=[message.id]),
+            reverse("admin:messaging_event_change", args=[row.pk]),
+        ]
+        return "".join(root.get(address).content.decode() for address in addresses)
+
+    assert "only for us" not in pages()
+    assert "for everybody" in pages()
+    add_member(user=alice, chat=room, username=User.objects.get(is_superuser=True).username)
+    assert pages().count("only for us") == 3
 
 
 # --- People -----------------------------------------------------------------------------------------------------------

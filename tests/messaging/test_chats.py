@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from messaging.actions.accounts import sign_up
+from messaging.actions.accounts import sign_up, suspend_user
 from messaging.actions.chats import (
     add_member,
     announce_typing,
@@ -136,6 +136,15 @@ def test_an_empty_room_is_the_next_comer_s(alice: User, bob: User, room: str) ->
     leave_room(user=bob, chat=room)
     add_member(user=bob, chat=room)
     assert members(bob, room) == [("bob", "owner")]
+
+
+def test_a_room_is_not_left_to_somebody_suspended(
+    alice: User, bob: User, charlie: User, olive: User, room: str
+) -> None:
+    add_member(user=charlie, chat=room)
+    suspend_user(operator=olive, user=bob)
+    leave_room(user=alice, chat=room)
+    assert members(charlie, room)[0] == ("charlie", "owner")
 
 
 def test_everybody_leaves_at_once_and_nobody_is_an_owner_who_has_left(

@@ -3,12 +3,20 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import LazySettings
 
 from messaging.actions.accounts import change_profile, suspend_user
 from messaging.actions.chats import add_member, leave_room, remove_member
-from messaging.actions.messages import Post, delete_message, edit_message, post_message, post_messages
+from messaging.actions.messages import (
+    Post,
+    delete_message,
+    edit_message,
+    post_alone,
+    post_message,
+    post_messages,
+)
 from messaging.actions.threads import close_thread
-from messaging.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from messaging.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized
 from messaging.events import Message as MessageShape
 from messaging.models import Chat, Event, Message, User
 from messaging.queries.chats import readable
@@ -152,6 +160,18 @@ def test_posts_to_a_locked_or_unknown_chat_are_left_out(alice: User, room: str) 
 
 
 # --- Deleting blanks --------------------------------------------------------------------------------------------------
+
+
+def test_a_post_tried_with_others_and_then_alone_counts_as_one(
+    alice: User, room: str, settings: LazySettings
+) -> None:
+    settings.POSTS_PER_MINUTE = 1
+    left_out = Post(alice, "not-there-yet", "hello")
+    assert post_messages([left_out]) == {}
+    left_out.chat = room
+    assert post_alone(left_out).text == "hello"
+    with pytest.raises(TooMany):
+        post_message(user=alice, chat=room, text="one more")
 
 
 def test_deleting_blanks_the_row_and_every_event(alice: User, bob: User, room: str) -> None:
