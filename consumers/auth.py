@@ -1,14 +1,45 @@
 """Who a live connection is: a token or a ticket, or the page's session cookie, or nobody."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.cookie import parse_cookie
 
 from messaging.actions.accounts import TICKET_PREFIX, redeem_ticket
+from messaging.errors import Unauthorized
 from messaging.queries.credentials import Credential, credential_of_session, credential_of_token
+
+if TYPE_CHECKING:
+    from messaging.models import User
+
+
+class Visitor:
+    """Whoever a live connection is taken for: nobody until they have shown a credential."""
+
+    __slots__ = ("credential",)
+
+    def __init__(self) -> None:
+        self.credential: Credential | None = None
+
+    @property
+    def user(self) -> "User | None":
+        return self.credential.user if self.credential is not None else None
+
+    @property
+    def user_id(self) -> int | None:
+        return self.credential.user.pk if self.credential is not None else None
+
+    @property
+    def username(self) -> str:
+        return self.credential.user.username if self.credential is not None else ""
+
+    def require_user(self) -> "User":
+        """Raises `Unauthorized` for nobody."""
+        if self.credential is None:
+            raise Unauthorized("Sign in to write.")
+        return self.credential.user
 
 
 def credential_from(token: str, session_key: str | None) -> Credential | None:

@@ -1,12 +1,12 @@
-"""The hub: joins this process to the channel layer, and compares what came from there with the database.
+"""The hub: which sockets follow which stream, and whether the streams have all that the log has.
 
-One per process, started by its first follower. It owns one channel of the layer and joins it to a group when the
-first local socket follows that stream (`consumers/stream.py` does the rest). The layer is only a bell: whatever it
-loses is found again
+One per process, started by its first follower. It joins a stream's group of the channel layer (`consumers/layer.py`)
+when the first local socket follows that stream (`consumers/stream.py` does the rest). The layer is only a bell:
+whatever it loses is found again
 - by the next event of that stream, which shows a gap: `GAP_WAIT_S` later the log is read, one read per stream at once;
 - by the comparison of heads, epoch and the versions of each connected user, every `COMPARE_EVERY_S`;
-- as soon as the layer comes back, which the hub hears by pinging itself through it. A layer that stays silent is
-  replaced by a new one. No socket closes, whatever becomes of it, and nobody waits for it: it may also just not answer.
+- as soon as the layer comes back.
+No socket closes, whatever becomes of the layer.
 """
 
 import asyncio
@@ -14,13 +14,12 @@ import logging
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import orjson
-from channels.layers import BaseChannelLayer, channel_layers, get_channel_layer
 
 from consumers.database import database
 from consumers.encodings import JoinOrLeave
+from consumers.layer import PING_EVERY_S, Layer
 from consumers.stream import Counters, Follower, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage, bell
 from messaging.events import ChatsDoorbell
@@ -37,11 +36,6 @@ GAP_WAIT_S = 0.02
 REPAIR_AT_ONCE = 100
 COMPARE_EVERY_S = 10.0
 COMPARE_CHUNK = 5000
-PING_LAYER_EVERY_S = 1.0
-PINGS_UNTIL_RENEWAL = 5
-# One ping that is not heard yet is on its way, another may be late.
-SILENT_AFTER_PINGS = 3
-LAYER_WITHIN_S = 1.0
 LINGER_S = 5.0
 
 
@@ -62,18 +56,14 @@ class Hub:
         self.streams: dict[str, Stream] = {}
         self.users: dict[int, ConnectedUser] = {}
         self.epoch: str | None = None
-        self._channel = ""
-        self._own_group = f"hub.{uuid4().hex}"
+        self._layer = Layer(self.counters, self._take, self._layer_is_back, self._spawn)
         self._started: asyncio.Task[None] | None = None
-        self._receiver: asyncio.Task[None] | None = None
         self._comparing = asyncio.Lock()
         self._compare_wanted = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._to_flush: list[Stream] = []
         self._repairing: set[Stream] = set()
         self._filling: dict[str, asyncio.Task[None]] = {}
-        self._pings_sent = 0
-        self._last_ping_heard = 0
 
     # Followers
 
@@ -85,7 +75,7 @@ class Hub:
         await self._start()
         for name in names:
             self._stream(name).join(follower)
-        await self._join_groups([stream for name in names if not (stream := self._stream(name)).grouped])
+        await self._layer.join([stream for name in names if not (stream := self._stream(name)).grouped])
 
     def go_live(
         self, follower: Follower, name: str, *, head: int, epoch: str, watch_presence: bool = False
@@ -147,7 +137,7 @@ class Hub:
         user.followers[follower] = None
         stream = self._stream(f"user.{user_id}")
         if not stream.grouped:
-            await self._join_groups([stream])
+            await self._layer.join([stream])
 
     def depart(self, follower: Follower, user_id: int) -> None:
         user = self.users.get(user_id)
@@ -157,9 +147,10 @@ class Hub:
                 del self.users[user_id]
                 self._linger(self._stream(f"user.{user_id}"))
 
-    async def announce(self, name: str, kind: JoinOrLeave, info: dict[str, Any]) -> None:
+    def announce(self, name: str, kind: JoinOrLeave, info: dict[str, Any]) -> None:
         """Tells those who watch a stream's presence, in all processes, that somebody came or went. May be lost."""
-        await self._send_quietly(name, {"type": LAYER_TYPE, "stream": name, "presence": [[kind, info]]})
+        message = {"type": LAYER_TYPE, "stream": name, "presence": [[kind, info]]}
+        self._spawn(self._layer.send(name, message))
 
     # Streams
 
@@ -243,63 +234,20 @@ class Hub:
 
     async def _begin(self) -> None:
         bell.attach(asyncio.get_running_loop())
-        await self._take_channel()
+        await self._layer.take_channel()
         self._spawn(self._keep_watch())
 
-    @property
-    def _unheard(self) -> int:
-        return self._pings_sent - self._last_ping_heard
-
-    async def _take_channel(self) -> None:
-        try:
-            async with asyncio.timeout(LAYER_WITHIN_S):
-                self._channel = await _layer().new_channel()
-                self._receiver = self._spawn(self._receive(_layer(), self._channel))
-                await _layer().group_add(self._own_group, self._channel)
-        except Exception as error:
-            logger.warning("The channel layer can't be reached; the log is compared instead: %r", error)
-
-    async def _join_groups(self, streams: Sequence[Stream]) -> None:
-        if not self._channel or self._unheard >= SILENT_AFTER_PINGS:
-            return
-        for stream in streams:
-            try:
-                async with asyncio.timeout(LAYER_WITHIN_S):
-                    await _layer().group_add(stream.name, self._channel)
-            except Exception as error:
-                logger.warning(
-                    "The channel layer does not take streams; the log is compared instead: %r", error
-                )
-                return
-            stream.grouped = True
+    def _layer_is_back(self) -> None:
+        """What it was given while it was away is in the log."""
+        self._spawn(self.compare())
 
     async def _leave_group(self, name: str) -> None:
-        try:
-            await _layer().group_discard(name, self._channel)
-        except Exception as error:
-            logger.info("The channel layer did not let go of a stream: %r", error)
+        await self._layer.leave(name)
         if (again := self.streams.get(name)) is not None:  # followed again meanwhile
-            await self._join_groups([again])
-
-    async def _receive(self, layer: BaseChannelLayer, channel: str) -> None:
-        while True:
-            try:
-                message = await layer.receive(channel)
-            except Exception as error:
-                logger.warning("The channel layer can't receive: %r", error)
-                await asyncio.sleep(PING_LAYER_EVERY_S)
-                continue
-            try:
-                self._take(message)
-            except Exception:
-                logger.exception("A message of the channel layer could not be handled.")
+            await self._layer.join([again])
 
     def _take(self, message: LayerMessage) -> None:
-        if message.get("type") != LAYER_TYPE:
-            return
         name: str = message["stream"]
-        if "ping" in message:
-            self._hear_ping(message["ping"])
         if "recheck" in message:
             self._check_credentials(int(name.removeprefix("user.")))
         if name.startswith("user."):
@@ -321,55 +269,21 @@ class Hub:
             for doorbell in doorbells:
                 user.list_version = max(user.list_version, orjson.loads(doorbell).get("list_version", 0))
 
-    async def _send_quietly(self, group: str, message: LayerMessage) -> None:
-        try:
-            async with asyncio.timeout(LAYER_WITHIN_S):
-                await _layer().group_send(group, message)
-        except Exception as error:
-            logger.debug("A message to the channel layer was lost: %r", error)
-
     async def _keep_watch(self) -> None:
         loop = asyncio.get_running_loop()
         compare_at = loop.time() + COMPARE_EVERY_S
         while True:
-            await asyncio.sleep(PING_LAYER_EVERY_S)
+            await asyncio.sleep(PING_EVERY_S)
             try:
-                if self._unheard and self._unheard % PINGS_UNTIL_RENEWAL == 0:
-                    await self._renew_layer()
-                if self._unheard > 1 or loop.time() >= compare_at:
+                if self._layer.is_silent:
+                    await self._layer.renew(self.streams.values())
+                if self._layer.unheard > 1 or loop.time() >= compare_at:
                     compare_at = loop.time() + COMPARE_EVERY_S
                     await self.compare()
-                self._pings_sent += 1
-                ping = {"type": LAYER_TYPE, "stream": self._own_group, "ping": self._pings_sent}
-                await self._send_quietly(self._own_group, ping)
+                await self._layer.ping()
             except Exception:
                 # Nobody else would find what the layer loses.
                 logger.exception("The watch over the channel layer failed at something, and goes on.")
-
-    def _hear_ping(self, number: int) -> None:
-        if number > self._last_ping_heard + 1:
-            self._spawn(self.compare())  # the layer was away: what it was given meanwhile is in the log
-        self._last_ping_heard = max(self._last_ping_heard, number)
-
-    async def _renew_layer(self) -> None:
-        """A new layer and a new channel, joined to every group again."""
-        logger.warning("The channel layer is silent: taking a new one.")
-        self.counters.renewals += 1
-        if self._receiver is not None:
-            self._receiver.cancel()
-        self._channel = ""
-        old = _layer()
-        channel_layers.set("default", channel_layers.make_backend("default"))
-        self._spawn(self._end_layer(old))
-        for stream in self.streams.values():
-            stream.grouped = False
-        await self._take_channel()
-
-    async def _end_layer(self, layer: BaseChannelLayer) -> None:
-        try:
-            await layer.flush()
-        except Exception as error:
-            logger.info("The old channel layer did not end cleanly: %r", error)
 
     # Comparing with the database
 
@@ -386,7 +300,7 @@ class Hub:
     async def _compare(self) -> None:
         self.counters.comparisons += 1
         self._forget_recent()
-        await self._join_groups([stream for stream in self.streams.values() if not stream.grouped])
+        await self._layer.join([stream for stream in self.streams.values() if not stream.grouped])
         try:
             await self._compare_epoch()
             for streams in _chunks([each for each in self.streams.values() if each.head is not None]):
@@ -445,12 +359,6 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _layer() -> BaseChannelLayer:
-    layer = get_channel_layer()
-    assert layer is not None, "CHANNEL_LAYERS has no default."
-    return layer
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -6,7 +6,6 @@ by a task that exists only while there are some. Database work runs on the live 
 
 import asyncio
 import logging
-import re
 import time
 from collections import deque
 from dataclasses import replace
@@ -21,35 +20,30 @@ from django.utils import timezone
 from consumers import auth, protocol
 from consumers.calls import call, posted
 from consumers.database import database
-from consumers.encodings import Dialect, Encoding, JoinOrLeave, encoding_of, publication
+from consumers.encodings import Dialect, Encoding, encoding_of, publication
+from consumers.following import Following, uri_of
 from consumers.process import live_process
 from consumers.protocol import Close, Command, Cut, ProtocolError
+from consumers.replies import Replies
 from consumers.wire import Wire, wire_of
 from messaging.actions.messages import Post
-from messaging.commands import COMMANDS, FEED_URI, PostMessage
+from messaging.commands import COMMANDS, PostMessage
 from messaging.commands import Command as AnyCommand
-from messaging.errors import Expired, NotFound, Unauthorized
+from messaging.errors import Expired, Unauthorized
 from messaging.queries.chats import readable
 from messaging.queries.credentials import Credential, holder_of
-from messaging.queries.events import EventPage, Opened, Wanted, history, open_streams
+from messaging.queries.events import EventPage, history
 
 if TYPE_CHECKING:
     from messaging.models import User
 
 logger = logging.getLogger("parley.live")
 
-# What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
-CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
-MAX_SUBSCRIPTIONS = 1000
 MAX_WAITING_COMMANDS = 3000
 SUBSCRIBE_BATCH = 100
 CONNECT_WITHIN_S = 10.0
 SILENT_AFTER_REFUSAL_S = 5.0
 EXPIRY_GRACE_S = 25.0
-# A reply waits until this little is buffered, so that a client on a slow line is not drowned by its own recovery; but
-# not longer than that, so that one who has stopped reading holds nothing for ever.
-REPLY_BELOW_BYTES = 64 * 1024
-REPLY_WITHIN_S = 30.0
 # With more than that still to be done, no more is read from the socket.
 MAX_BACKLOG_BYTES = 64 * 1024
 CHECK_AGAIN_AFTER_S = 1.0
@@ -63,15 +57,14 @@ class LiveConnection:
         self.dialect: Dialect = encoding
         self._encoding = encoding
         self.id = uuid4().hex
-        self.user_id: int | None = None
         self._session_key = auth.session_key_of(scope)
         self._process = live_process()
         self._hub = self._process.hub
-        self._presence = self._process.presence
-        self._credential: Credential | None = None
+        self._visitor = auth.Visitor()
+        self._replies = Replies(wire, encoding, self.close)
+        self._following = Following(self, self.id, self._visitor, self._replies, self._process)
         self._connected = False
         self._refused = False
-        self._streams: dict[str, bool] = {}
         self._waiting: deque[Command] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._backlog_bytes = 0
@@ -84,6 +77,10 @@ class LiveConnection:
         wire.on_lost = self._lost
         if not wire.is_open:
             self._lost()
+
+    @property
+    def user_id(self) -> int | None:
+        return self._visitor.user_id
 
     # The socket's life
 
@@ -119,14 +116,13 @@ class LiveConnection:
         """The socket is gone, or as good as: whatever would write to it lets go of it now."""
         self._patience.cancel()
         self._process.heartbeat.discard(self)
-        for stream in list(self._streams):
-            self._leave(stream)
+        self._following.leave_all()
         if self.user_id is not None:
             self._hub.depart(self, self.user_id)
         self._waiting.clear()
 
     def ping(self) -> None:
-        if self._credential is not None and self._has_expired():
+        if self._visitor.credential is not None and self._has_expired():
             self.close(Close.EXPIRED)
             return
         self._pinged_at = time.monotonic()
@@ -137,7 +133,7 @@ class LiveConnection:
             self.close(Close.NO_PONG)
 
     def _has_expired(self) -> bool:
-        credential = self._credential
+        credential = self._visitor.credential
         if credential is None or credential.expires_at is None:
             return False
         grace_s = EXPIRY_GRACE_S if credential.renewable else 0.0
@@ -146,8 +142,7 @@ class LiveConnection:
     # What the hub says
 
     def cut_off(self, stream: str, cut: Cut) -> None:
-        self._forget(stream)
-        self.wire.send(self._encoding.unsubscribe_frame(stream, cut.code, cut.reason))
+        self._following.cut_off(stream, cut)
 
     def check_credential(self) -> None:
         self._in_doubt = True
@@ -157,7 +152,9 @@ class LiveConnection:
     async def _check_credential(self) -> None:
         """Asks until nothing has come up since it asked: who this is, as they are now, or nobody any more."""
         try:
-            while self._in_doubt and self.wire.is_open and (credential := self._credential) is not None:
+            while (
+                self._in_doubt and self.wire.is_open and (credential := self._visitor.credential) is not None
+            ):
                 self._in_doubt = False
                 try:
                     user = await database.run(holder_of, credential)
@@ -165,12 +162,12 @@ class LiveConnection:
                     self._in_doubt = True
                     await asyncio.sleep(CHECK_AGAIN_AFTER_S)
                     continue
-                if credential is not self._credential:
+                if credential is not self._visitor.credential:
                     self._in_doubt = True  # a fresh one was shown meanwhile
                 elif user is None:
                     self.close(Close.INVALID_TOKEN)
                 else:
-                    self._credential = replace(credential, user=user)
+                    self._visitor.credential = replace(credential, user=user)
         except Exception:
             logger.exception("A credential could not be checked.")
             self.close(Close.INTERNAL)
@@ -207,13 +204,9 @@ class LiveConnection:
             await self._refuse(command, error)
         else:
             if result is not None:
-                await self._reply(self._encoding.reply_frame(command, result))
+                await self._replies.result(command, result)
 
     async def _refuse(self, command: Command, error: Exception) -> None:
-        answer = protocol.protocol_error(error)
-        if answer is None:
-            logger.error("The call %s failed.", command.method, exc_info=error)
-            answer = ProtocolError(100, "internal server error", temporary=True)
         if command.method == "connect":
             # The SDK closes after this; until then the rest of what it has sent in one go is not answered.
             self._refused = True
@@ -221,20 +214,7 @@ class LiveConnection:
             self._patience = asyncio.get_running_loop().call_later(
                 SILENT_AFTER_REFUSAL_S, self.close, Close.STALE
             )
-        await self._reply(self._encoding.error_frame(command, answer))
-
-    async def _reply(self, frame: bytes) -> None:
-        await self._line_clear()
-        self.wire.send(frame)
-
-    async def _line_clear(self) -> None:
-        """Waits until most of what was sent is gone; a client that takes none of it is told to come back."""
-        if self.wire.buffered > REPLY_BELOW_BYTES:
-            try:
-                async with asyncio.timeout(REPLY_WITHIN_S):
-                    await self.wire.drained(REPLY_BELOW_BYTES)
-            except TimeoutError:
-                self.close(Close.SLOW)
+        await self._replies.refuse(command, error)
 
     async def _do(self, command: Command) -> dict[str, Any] | None:
         match command.request:
@@ -243,7 +223,7 @@ class LiveConnection:
             case protocol.Refresh() as refresh:
                 return await self._refresh(refresh.token)
             case protocol.Publish() as publish:
-                data = {**publish.data, "chat": _uri_of(publish.channel)}
+                data = {**publish.data, "chat": uri_of(publish.channel)}
                 await self._call(PostMessage.model_validate(data))
                 return {}
             case protocol.Rpc() as rpc:
@@ -253,13 +233,13 @@ class LiveConnection:
         channel: str = command.request.channel
         match command.method:
             case "unsubscribe":
-                self._leave(channel)
+                self._following.leave(channel)
                 return {}
             case "presence":
                 return await self._tell_presence(channel)
             case "presence_stats":
                 await self._require_readable(channel)
-                clients, users = await self._presence.stats(channel)
+                clients, users = await self._process.presence.stats(channel)
                 return {"num_clients": clients, "num_users": users}
         raise AssertionError(command.method)
 
@@ -275,7 +255,7 @@ class LiveConnection:
             credential = await database.run(auth.credential_from, token, self._session_key)
         if credential is not None:
             user = credential.user
-            self._credential, self.user_id = credential, user.pk
+            self._visitor.credential = credential
             await self._hub.enter(
                 self, user.pk, access_version=user.access_version, list_version=user.list_version
             )
@@ -291,7 +271,7 @@ class LiveConnection:
             "ping": max(1, round(settings.LIVE_PING_S)),
             "pong": True,
             **self._expiry(),
-            "data": {"user_id": self.user_id, "username": credential.user.username if credential else ""},
+            "data": {"user_id": self.user_id, "username": self._visitor.username},
         }
 
     async def _refresh(self, token: str) -> dict[str, Any] | None:
@@ -307,19 +287,14 @@ class LiveConnection:
         if credential.user.pk != self.user_id:
             self.close(Close.INVALID_TOKEN)
             return None
-        self._credential = credential
+        self._visitor.credential = credential
         return {"client": self.id, "version": protocol.VERSION, **self._expiry()}
 
     def _expiry(self) -> dict[str, Any]:
-        credential = self._credential
+        credential = self._visitor.credential
         if credential is None or not credential.renewable or credential.expires_at is None:
             return {}
         return {"expires": True, "ttl": max(1, int(_seconds_until(credential.expires_at)))}
-
-    def _required_user(self) -> "User":
-        if self._credential is None:
-            raise Unauthorized("Sign in to write.")
-        return self._credential.user
 
     # What it follows
 
@@ -335,108 +310,7 @@ class LiveConnection:
             if not self._refused:
                 self.close(Close.BAD_REQUEST)
             return
-        accepted: dict[str, Command] = {}
-        for command in commands:
-            error = self._reason_against(command, accepted)
-            if error is None:
-                accepted[command.request.channel] = command
-            else:
-                await self._reply(self._encoding.error_frame(command, error))
-        self._streams |= dict.fromkeys(accepted, False)
-        await self._hub.join(self, accepted)
-        while accepted and self.wire.is_open:
-            await self._follow_some(accepted)
-        for name in accepted:  # registered, maybe after the socket was lost
-            self._hub.leave(self, name)
-
-    async def _follow_some(self, accepted: dict[str, Command]) -> None:
-        """Opens and begins to follow as many as their replays allow; what is left is to be done after that."""
-        try:
-            opened = await self._open([_wanted(each.request) for each in accepted.values()])
-        except Exception as error:
-            while accepted:
-                name, command = accepted.popitem()
-                self._leave(name)
-                await self._refuse(command, error)
-            return
-        for name in list(accepted):
-            found = opened.get(_uri_or_nothing(name))
-            if found is None or not found.is_postponed:
-                await self._begin_to_follow(accepted.pop(name), name, found)
-
-    async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
-        """Those that may be followed, by uri; the feed from memory, the others in one job at the database."""
-        opened: dict[str, Opened] = {}
-        for each in wanted:
-            if each.uri == FEED_URI and (feed := await self._hub.open_feed(each)) is not None:
-                opened[FEED_URI] = feed
-        if remaining := [each for each in wanted if each.uri and each.uri not in opened]:
-            opened |= await database.run(open_streams, self._user(), remaining)
-        return opened
-
-    def _reason_against(self, command: Command, accepted: dict[str, Command]) -> ProtocolError | None:
-        if isinstance(command.request, ProtocolError):
-            return command.request
-        name: str = command.request.channel
-        if name in self._streams or name in accepted:
-            return protocol.ALREADY_SUBSCRIBED
-        if len(self._streams) + len(accepted) >= MAX_SUBSCRIPTIONS:
-            return protocol.TOO_MANY_SUBSCRIPTIONS
-        if not self._is_own_doorbell(name) and not _uri_or_nothing(name):
-            return ProtocolError(*protocol.UNKNOWN)
-        return None
-
-    async def _begin_to_follow(self, command: Command, name: str, opened: Opened | None) -> None:
-        request: protocol.Subscribe = command.request
-        if opened is None and not self._is_own_doorbell(name):
-            self._leave(name)
-            await self._reply(self._encoding.error_frame(command, ProtocolError(*protocol.UNKNOWN)))
-            return
-        if opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
-            self._leave(name)
-            await self._reply(self._encoding.error_frame(command, protocol.UNRECOVERABLE))
-            return
-        await self._line_clear()
-        if name not in self._streams:
-            self._hub.leave(self, name)  # the socket was lost while it waited, maybe before it was registered
-            return
-        # From here to the end nothing awaits: the reply precedes every push, and no push has an offset of the reply's.
-        self.wire.send(self._encoding.reply_frame(command, _subscribed(request, opened)))
-        watch = request.join_leave and opened is not None and _is_small(opened)
-        head, epoch = (opened.head, opened.epoch) if opened is not None else (0, "")
-        self._streams[name] = watch
-        if not self._hub.go_live(self, name, head=head, epoch=epoch, watch_presence=watch):
-            self._hub.leave(self, name)
-            self.cut_off(name, Cut.INSUFFICIENT_STATE)
-            return
-        if opened is not None and name in self._streams:
-            self._presence.enter(name, self._info())
-            if watch:
-                self._announce(name, "join")
-
-    def _leave(self, name: str) -> None:
-        self._forget(name)
-        self._hub.leave(self, name)
-
-    def _forget(self, name: str) -> None:
-        watched = self._streams.pop(name, None)
-        if watched is not None:
-            self._presence.leave(name, self.id)
-        if watched:
-            self._announce(name, "leave")
-
-    def _announce(self, name: str, kind: JoinOrLeave) -> None:
-        asyncio.get_running_loop().create_task(self._hub.announce(name, kind, self._info()))
-
-    def _info(self) -> dict[str, Any]:
-        username = self._credential.user.username if self._credential else ""
-        return {"client": self.id, "user": str(self.user_id or ""), "conn_info": {"username": username}}
-
-    def _is_own_doorbell(self, name: str) -> bool:
-        return self.user_id is not None and name == f"user.{self.user_id}"
-
-    def _user(self) -> "User | None":
-        return self._credential.user if self._credential else None
+        await self._following.subscribe(commands)
 
     # Calls and reads
 
@@ -447,14 +321,14 @@ class LiveConnection:
         return {"data": await self._call(kind.model_validate(rpc.data))}
 
     async def _call(self, command: AnyCommand) -> dict[str, Any]:
-        user = self._required_user()
+        user = self._visitor.require_user()
         if isinstance(command, PostMessage):
             message = await self._process.posts.do(Post(user, command.chat, command.text, command.client_id))
             return posted(message)
         return await database.run(call, user, command)
 
     async def _history(self, wanted: protocol.History) -> dict[str, Any]:
-        page = await database.run(_read_history, self._user(), wanted)
+        page = await database.run(_read_history, self._visitor.user, wanted)
         if wanted.since is not None and wanted.since.epoch not in ("", page.epoch):
             raise protocol.UNRECOVERABLE
         publications = [publication(seq, encoded) for seq, _, encoded in page.events]
@@ -464,10 +338,10 @@ class LiveConnection:
         if name == "chat.feed":
             raise protocol.NOT_AVAILABLE
         await self._require_readable(name)
-        return {"presence": await self._presence.of(name)}
+        return {"presence": await self._process.presence.of(name)}
 
     async def _require_readable(self, name: str) -> None:
-        await database.run(readable, _uri_of(name), self._user())
+        await database.run(readable, uri_of(name), self._visitor.user)
 
 
 async def live(scope: Any, receive: Any, send: Any) -> None:
@@ -495,55 +369,11 @@ async def live(scope: Any, receive: Any, send: Any) -> None:
         wire.lost()
 
 
-def _subscribed(request: protocol.Subscribe, opened: Opened | None) -> dict[str, Any]:
-    """The result of a subscribe. Publications only with a recovery: clients take them even from a failed one."""
-    if opened is None:
-        return {"recoverable": False, "positioned": False, "epoch": "", "offset": 0}
-    replay = opened.replay if request.recover else []
-    result: dict[str, Any] = {
-        "recoverable": True,
-        "positioned": True,
-        "epoch": opened.epoch,
-        "offset": opened.head,
-        "data": {"read_marks": opened.read_marks},
-    }
-    if request.recover:
-        result |= {"was_recovering": True, "recovered": replay is not None}
-    if replay:
-        result["publications"] = [publication(seq, encoded) for seq, _, encoded in replay]
-    return result
-
-
-def _is_small(opened: Opened) -> bool:
-    """Whether people are told of each other's coming and going; marks are told in the same chats."""
-    return bool(opened.read_marks)
-
-
 def _read_history(user: "User | None", wanted: protocol.History) -> EventPage:
-    access = readable(_uri_of(wanted.channel), user)
+    access = readable(uri_of(wanted.channel), user)
     since = wanted.since.offset if wanted.since else None
     return history(access, limit=wanted.limit, since=since, reverse=wanted.reverse)
 
 
 def _seconds_until(moment: datetime) -> float:
     return (moment - timezone.now()).total_seconds()
-
-
-def _wanted(request: protocol.Subscribe) -> Wanted:
-    return Wanted(
-        uri=_uri_or_nothing(request.channel),
-        epoch=request.epoch,
-        seq=request.offset if request.recover else None,
-    )
-
-
-def _uri_or_nothing(name: str) -> str:
-    found = CHAT_STREAM.fullmatch(name)
-    return found[1] if found else ""
-
-
-def _uri_of(name: str) -> str:
-    uri = _uri_or_nothing(name)
-    if not uri:
-        raise NotFound("There is no such chat.")
-    return uri

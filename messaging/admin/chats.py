@@ -20,7 +20,8 @@ class Said(LookOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         readable = readable_by(cast(User, request.user), "chat")
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(is_readable=Q(readable))
+        annotated: QuerySet[Any] = rows.annotate(is_readable=Q(readable))
+        return annotated
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         hidden = () if obj is None or obj.is_readable else (self.said_field,)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from channels.layers import get_channel_layer
 
 from consumers import hub as hub_module
 from consumers.hub import Hub
+from consumers.layer import Layer
+from consumers.stream import Stream
 from messaging.actions.messages import post_message
 from messaging.bell import bell
 from messaging.database import DatabaseThreads
@@ -155,16 +157,22 @@ async def test_after_eight_idle_seconds_an_event_arrives_at_once(
     assert following.texts == ["before", "after"]
 
 
+class WatchedLayer(Layer):
+    """Tells when it has been renewed."""
+
+    renewed: asyncio.Event
+
+    async def renew(self, streams: Iterable[Stream]) -> None:
+        await super().renew(streams)
+        self.renewed.set()
+
+
 class WatchedHub(Hub):
     """A hub that tells when it has taken a new layer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.renewed = asyncio.Event()
-
-    async def _renew_layer(self) -> None:
-        await super()._renew_layer()
-        self.renewed.set()
+        self.renewed = self._layer.renewed = asyncio.Event()  # type: ignore[attr-defined]  # a WatchedLayer
 
 
 class AwaitedSocket(Socket):
@@ -180,7 +188,8 @@ class AwaitedSocket(Socket):
 @pytest.fixture
 async def quick_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WatchedHub]:
     """A hub of this process whose watch looks twenty times a second, and that compares only when told to."""
-    monkeypatch.setattr(hub_module, "PING_LAYER_EVERY_S", 0.05)
+    monkeypatch.setattr(hub_module, "PING_EVERY_S", 0.05)
+    monkeypatch.setattr(hub_module, "Layer", WatchedLayer)
     monkeypatch.setattr(hub_module, "COMPARE_EVERY_S", 3600.0)
     threads = DatabaseThreads("hub", 1)
     monkeypatch.setattr(hub_module, "database", threads)

@@ -1,0 +1,203 @@
+"""What one live connection follows: its subscriptions, from the asking to the cut-off, and its presence in them."""
+
+import re
+from typing import Any
+
+from consumers import protocol
+from consumers.auth import Visitor
+from consumers.database import database
+from consumers.encodings import JoinOrLeave, publication
+from consumers.process import LiveProcess
+from consumers.protocol import Command, Cut, ProtocolError
+from consumers.replies import Replies
+from consumers.stream import Follower
+from messaging.commands import FEED_URI
+from messaging.errors import NotFound
+from messaging.queries.events import Opened, Wanted, open_streams
+
+# What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
+CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
+MAX_SUBSCRIPTIONS = 1000
+
+
+class Following:
+    """The streams of one connection, each with whether it is told who comes and goes there."""
+
+    __slots__ = ("_client", "_encoding", "_follower", "_hub", "_presence", "_replies", "_streams", "_visitor")
+
+    def __init__(
+        self, follower: Follower, client: str, visitor: Visitor, replies: Replies, process: LiveProcess
+    ) -> None:
+        self._follower = follower
+        self._client = client
+        self._visitor = visitor
+        self._replies = replies
+        self._encoding = replies.encoding
+        self._hub = process.hub
+        self._presence = process.presence
+        self._streams: dict[str, bool] = {}
+
+    def leave_all(self) -> None:
+        for stream in list(self._streams):
+            self.leave(stream)
+
+    def leave(self, name: str) -> None:
+        self._forget(name)
+        self._hub.leave(self._follower, name)
+
+    def cut_off(self, name: str, cut: Cut) -> None:
+        """The stream has let go of this connection."""
+        self._forget(name)
+        self._replies.send(self._encoding.unsubscribe_frame(name, cut.code, cut.reason))
+
+    async def subscribe(self, commands: list[Command]) -> None:
+        """Answers each, and follows what may be followed; access and heads are read after joining the hub."""
+        accepted: dict[str, Command] = {}
+        for command in commands:
+            error = self._reason_against(command, accepted)
+            if error is None:
+                accepted[command.request.channel] = command
+            else:
+                await self._replies.error(command, error)
+        self._streams |= dict.fromkeys(accepted, False)
+        await self._hub.join(self._follower, accepted)
+        while accepted and self._follower.wire.is_open:
+            await self._follow_some(accepted)
+        for name in accepted:  # registered, maybe after the socket was lost
+            self._hub.leave(self._follower, name)
+
+    async def _follow_some(self, accepted: dict[str, Command]) -> None:
+        """Opens and begins to follow as many as their replays allow; what is left is to be done after that."""
+        try:
+            opened = await self._open([_wanted(each.request) for each in accepted.values()])
+        except Exception as error:
+            while accepted:
+                name, command = accepted.popitem()
+                self.leave(name)
+                await self._replies.refuse(command, error)
+            return
+        for name in list(accepted):
+            found = opened.get(_uri_or_nothing(name))
+            if found is None or not found.is_postponed:
+                await self._begin_to_follow(accepted.pop(name), name, found)
+
+    async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
+        """Those that may be followed, by uri; the feed from memory, the others in one job at the database."""
+        opened: dict[str, Opened] = {}
+        for each in wanted:
+            if each.uri == FEED_URI and (feed := await self._hub.open_feed(each)) is not None:
+                opened[FEED_URI] = feed
+        if remaining := [each for each in wanted if each.uri and each.uri not in opened]:
+            opened |= await database.run(open_streams, self._visitor.user, remaining)
+        return opened
+
+    def _reason_against(self, command: Command, accepted: dict[str, Command]) -> ProtocolError | None:
+        if isinstance(command.request, ProtocolError):
+            return command.request
+        name: str = command.request.channel
+        if name in self._streams or name in accepted:
+            return protocol.ALREADY_SUBSCRIBED
+        if len(self._streams) + len(accepted) >= MAX_SUBSCRIPTIONS:
+            return protocol.TOO_MANY_SUBSCRIPTIONS
+        if not self._is_own_doorbell(name) and not _uri_or_nothing(name):
+            return ProtocolError(*protocol.UNKNOWN)
+        return None
+
+    async def _begin_to_follow(self, command: Command, name: str, opened: Opened | None) -> None:
+        request: protocol.Subscribe = command.request
+        if opened is None and not self._is_own_doorbell(name):
+            self.leave(name)
+            await self._replies.error(command, ProtocolError(*protocol.UNKNOWN))
+            return
+        if opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
+            self.leave(name)
+            await self._replies.error(command, protocol.UNRECOVERABLE)
+            return
+        await self._replies.line_clear()
+        if name not in self._streams:
+            self._hub.leave(
+                self._follower, name
+            )  # the socket was lost while it waited, maybe before it was registered
+            return
+        # From here to the end nothing awaits: the reply precedes every push, and no push has an offset of the reply's.
+        self._replies.send(self._encoding.reply_frame(command, _subscribed(request, opened)))
+        watch = request.join_leave and opened is not None and _is_small(opened)
+        head, epoch = (opened.head, opened.epoch) if opened is not None else (0, "")
+        self._streams[name] = watch
+        if not self._hub.go_live(self._follower, name, head=head, epoch=epoch, watch_presence=watch):
+            self._hub.leave(self._follower, name)
+            self.cut_off(name, Cut.INSUFFICIENT_STATE)
+            return
+        if opened is not None and name in self._streams:
+            self._presence.enter(name, self._info())
+            if watch:
+                self._announce(name, "join")
+
+    def _leave(self, name: str) -> None:
+        self._forget(name)
+        self._hub.leave(self._follower, name)
+
+    def _forget(self, name: str) -> None:
+        watched = self._streams.pop(name, None)
+        if watched is not None:
+            self._presence.leave(name, self._client)
+        if watched:
+            self._announce(name, "leave")
+
+    def _announce(self, name: str, kind: JoinOrLeave) -> None:
+        self._hub.announce(name, kind, self._info())
+
+    def _info(self) -> dict[str, Any]:
+        visitor = self._visitor
+        return {
+            "client": self._client,
+            "user": str(visitor.user_id or ""),
+            "conn_info": {"username": visitor.username},
+        }
+
+    def _is_own_doorbell(self, name: str) -> bool:
+        return self._visitor.user_id is not None and name == f"user.{self._visitor.user_id}"
+
+
+def _subscribed(request: protocol.Subscribe, opened: Opened | None) -> dict[str, Any]:
+    """The result of a subscribe. Publications only with a recovery: clients take them even from a failed one."""
+    if opened is None:
+        return {"recoverable": False, "positioned": False, "epoch": "", "offset": 0}
+    replay = opened.replay if request.recover else []
+    result: dict[str, Any] = {
+        "recoverable": True,
+        "positioned": True,
+        "epoch": opened.epoch,
+        "offset": opened.head,
+        "data": {"read_marks": opened.read_marks},
+    }
+    if request.recover:
+        result |= {"was_recovering": True, "recovered": replay is not None}
+    if replay:
+        result["publications"] = [publication(seq, encoded) for seq, _, encoded in replay]
+    return result
+
+
+def _is_small(opened: Opened) -> bool:
+    """Whether people are told of each other's coming and going; marks are told in the same chats."""
+    return bool(opened.read_marks)
+
+
+def _wanted(request: protocol.Subscribe) -> Wanted:
+    return Wanted(
+        uri=_uri_or_nothing(request.channel),
+        epoch=request.epoch,
+        seq=request.offset if request.recover else None,
+    )
+
+
+def _uri_or_nothing(name: str) -> str:
+    found = CHAT_STREAM.fullmatch(name)
+    return found[1] if found else ""
+
+
+def uri_of(name: str) -> str:
+    uri = _uri_or_nothing(name)
+    if not uri:
+        raise NotFound("There is no such chat.")
+    return uri
