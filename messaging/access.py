@@ -8,6 +8,15 @@ from django.db.models import Q
 
 from messaging.errors import Conflict, Forbidden, NotFound, Unauthorized
 from messaging.models import Chat, Member, User
+from messaging.prepared import Prepared
+
+_PRESENT = Prepared(
+    lambda chat_ids, user_ids: (
+        Member.objects.filter(chat__in=chat_ids)
+        .filter(user__in=user_ids, from_seq__isnull=False)
+        .select_related("user")
+    )
+)
 
 Stay = tuple[int, int | None]
 """The events `[from_seq, to_seq)`; `None`: until now."""
@@ -124,11 +133,7 @@ def accesses_to(chats: Iterable[Chat], user: User | None) -> dict[int, Access]:
 def members_of_pairs(pairs: Iterable[tuple[Chat, User]]) -> dict[tuple[int, int], Member]:
     """The present members among these, with their accounts, by the ids of chat and user; one query."""
     pairs = list(pairs)
-    rows = Member.objects.filter(
-        chat__in={chat.pk for chat, _ in pairs},
-        user__in={user.pk for _, user in pairs},
-        from_seq__isnull=False,
-    ).select_related("user")
+    rows = _PRESENT.rows({chat.pk for chat, _ in pairs}, {user.pk for _, user in pairs})
     return {(row.chat_id, row.user_id): row for row in rows}
 
 

@@ -22,11 +22,21 @@ from messaging import events
 from messaging.bell import bell
 from messaging.errors import NotFound
 from messaging.models import Chat, Event, Message
+from messaging.prepared import Prepared
 
 E = TypeVar("E", bound=events.Event)
 
+_LOCKED = Prepared(lambda uris: Chat.objects.select_for_update(no_key=True).filter(uri__in=uris))
+_LOCKED_IF_FREE = Prepared(
+    lambda uris: (
+        Chat.objects.select_for_update(no_key=True, skip_locked=True).filter(uri__in=uris).order_by("uri")
+    )
+)
 _SAVE_COUNTERS = """
-    UPDATE messaging_chat SET last_seq = %s, message_count = %s, active_at = %s WHERE id = %s
+    WITH grown (id, last_seq, message_count) AS (VALUES {rows})
+    UPDATE messaging_chat
+    SET last_seq = grown.last_seq, message_count = grown.message_count, active_at = %s
+    FROM grown WHERE messaging_chat.id = grown.id
 """
 
 
@@ -81,15 +91,14 @@ def _save(chat_logs: Iterable[ChatLog]) -> None:
     if not grown:
         return
     Event.objects.bulk_create([row for chat_log in grown for row in chat_log.rows])
-    to_column = connection.ops.adapt_datetimefield_value
+    now = connection.ops.adapt_datetimefield_value(max(chat_log.now for chat_log in grown))
+    counters = [
+        value
+        for chat_log in grown
+        for value in (chat_log.chat.pk, chat_log.chat.last_seq, chat_log.chat.message_count)
+    ]
     with connection.cursor() as cursor:
-        cursor.executemany(
-            _SAVE_COUNTERS,
-            [
-                (chat.last_seq, chat.message_count, to_column(chat.active_at), chat.pk)
-                for chat in (chat_log.chat for chat_log in grown)
-            ],
-        )
+        cursor.execute(_SAVE_COUNTERS.format(rows=", ".join(["(%s, %s, %s)"] * len(grown))), [*counters, now])
     transaction.on_commit(partial(_ring, [(each.chat.stream, each.encoded) for each in grown]))
 
 
@@ -102,10 +111,10 @@ def _ring(streams: list[tuple[str, list[tuple[int, list[int], bytes]]]]) -> None
 def writing(uri: str) -> Iterator[ChatLog]:
     """A durable transaction that holds the lock of one chat. Raises `NotFound` for an unknown uri."""
     with transaction.atomic(durable=True):
-        chat = Chat.objects.select_for_update(no_key=True).filter(uri=uri).order_by().first()
-        if chat is None:
+        chats = _LOCKED.rows([uri])
+        if not chats:
             raise NotFound("There is no such chat.")
-        chat_log = ChatLog(chat)
+        chat_log = ChatLog(chats[0])
         yield chat_log
         _save([chat_log])
 
@@ -114,10 +123,7 @@ def writing(uri: str) -> Iterator[ChatLog]:
 def writing_free(uris: Collection[str]) -> Iterator[dict[str, ChatLog]]:
     """A durable transaction that holds the locks of those of the chats that exist and that nobody else has locked."""
     with transaction.atomic(durable=True):
-        chats = (
-            Chat.objects.select_for_update(no_key=True, skip_locked=True).filter(uri__in=uris).order_by("uri")
-        )
-        chat_logs = {chat.uri: ChatLog(chat) for chat in chats}
+        chat_logs = {chat.uri: ChatLog(chat) for chat in _LOCKED_IF_FREE.rows(uris)}
         yield chat_logs
         _save(chat_logs.values())
 

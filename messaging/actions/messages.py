@@ -10,10 +10,26 @@ from messaging import events, limits, log, shapes
 from messaging.access import Access, access_of_member, access_to, members_of_pairs
 from messaging.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
 from messaging.idempotency import request_digest, require_same
+from messaging.joint import Joint
 from messaging.log import ChatLog
 from messaging.models import Chat, Member, Message, User
+from messaging.prepared import Prepared
 
 Outcome = events.Message | Exception
+
+_WITH_KEY = Prepared(
+    lambda chat_ids, author_ids, client_ids: (
+        Message.objects.filter(chat__in=chat_ids)
+        .filter(author__in=author_ids)
+        .filter(client_id__in=client_ids)
+        .select_related("author")
+    )
+)
+_RAISE_MARKS = """
+    WITH risen (id, number) AS (VALUES {rows})
+    UPDATE messaging_member SET read_number = risen.number
+    FROM risen WHERE messaging_member.id = risen.id AND messaging_member.read_number < risen.number
+"""
 
 
 @dataclass(eq=False)
@@ -28,18 +44,25 @@ class Post:
 
 
 def post_message(*, user: User, chat: str, text: str, client_id: str | None = None) -> events.Message:
-    """The message as it was posted; for a repeat of the same `client_id`, the first one as it stands now."""
+    """The message as it was posted; for a repeat of the same `client_id`, the first one as it stands now.
+
+    What several threads post into one chat meanwhile is committed together.
+    """
     return post_alone(Post(user, chat, text, client_id))
 
 
 def post_alone(post: Post) -> events.Message:
     """The same for a post that may have been tried together with others."""
     _check(post)
-    with log.writing(post.chat) as chat_log:
-        outcome = _post_all([post], {post.chat: chat_log})[post]
-        if isinstance(outcome, Exception):
-            raise outcome
-    return outcome
+    return _JOINT.do(post.chat, post)
+
+
+def _post_into(chat: str, posts: Sequence[Post]) -> dict[Post, Outcome]:
+    with log.writing(chat) as chat_log:
+        return _post_all(posts, {chat: chat_log})
+
+
+_JOINT: Joint[str, Post, events.Message] = Joint(_post_into)
 
 
 def post_messages(posts: Collection[Post]) -> dict[Post, Outcome]:
@@ -107,12 +130,12 @@ def _posted_before(
     keyed = [post for post in posts if post.client_id is not None]
     if not keyed:
         return {}
-    rows = Message.objects.filter(
-        chat__in={chat_logs[post.chat].chat.pk for post in keyed},
-        author__in={post.user.pk for post in keyed},
-        client_id__in={post.client_id for post in keyed},
+    rows = _WITH_KEY.rows(
+        {chat_logs[post.chat].chat.pk for post in keyed},
+        {post.user.pk for post in keyed},
+        {post.client_id for post in keyed if post.client_id is not None},
     )
-    return {(row.chat_id, row.author_id, row.client_id): row for row in rows.select_related("author")}
+    return {(row.chat_id, row.author_id, row.client_id): row for row in rows}
 
 
 def _next_message(chat_log: ChatLog, post: Post, *, author: User) -> Message:
@@ -133,11 +156,12 @@ def _next_message(chat_log: ChatLog, post: Post, *, author: User) -> Message:
 def _mark_own_as_read(messages: Iterable[Message], members: Mapping[tuple[int, int], Member]) -> None:
     """What came before one's own message one has read."""
     numbers = {(message.chat_id, message.author_id): message.number for message in messages}
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE messaging_member SET read_number = %s WHERE id = %s AND read_number < %s",
-            [(number, members[pair].pk, number) for pair, number in numbers.items() if pair in members],
-        )
+    risen = [
+        value for pair, number in numbers.items() if pair in members for value in (members[pair].pk, number)
+    ]
+    if risen:
+        with connection.cursor() as cursor:
+            cursor.execute(_RAISE_MARKS.format(rows=", ".join(["(%s, %s)"] * (len(risen) // 2))), risen)
     for (chat_id, user_id), number in numbers.items():
         if (chat_id, user_id) not in members:  # somebody's first word in the feed
             Member.objects.get_or_create(

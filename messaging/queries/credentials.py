@@ -14,8 +14,11 @@ from knox.crypto import hash_token
 
 from messaging.errors import Expired, Unauthorized
 from messaging.models import Token, User
+from messaging.prepared import Prepared
 
 Kind = Literal["token", "session"]
+
+_WITH_DIGEST = Prepared(lambda digests: Token.objects.filter(digest__in=digests).select_related("user"))
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,7 @@ def live_token(token: str) -> Token:
     """The token's row, with its user. Raises `Unauthorized` for an unknown or revoked one, `Expired` for one that has run
     out.
     """
-    digest = _digest(token)
-    row = Token.objects.filter(digest=digest).select_related("user").first() if digest else None
-    return _require_live(row)
+    return _require_live(next(iter(_WITH_DIGEST.rows(list(filter(None, [_digest(token)])))), None))
 
 
 def credential_of_token(token: str) -> Credential:
@@ -49,8 +50,7 @@ def credential_of_token(token: str) -> Credential:
 def credentials_of_tokens(tokens: Collection[str]) -> dict[str, Credential | Exception]:
     """For each token what `credential_of_token` returns or raises; one query for all."""
     digests = {token: _digest(token) for token in tokens}
-    known = Token.objects.filter(digest__in=filter(None, digests.values())).select_related("user")
-    rows = {row.digest: row for row in known}
+    rows = {row.digest: row for row in _WITH_DIGEST.rows(set(filter(None, digests.values())))}
     return {token: _credential_or_error(rows.get(digest)) for token, digest in digests.items()}
 
 
@@ -103,7 +103,7 @@ def credential_with_key(kind: Kind, key: str) -> Credential | None:
     if kind == "session":
         return credential_of_session(key)
     try:
-        return _credential_of(_require_live(Token.objects.filter(digest=key).select_related("user").first()))
+        return _credential_of(_require_live(next(iter(_WITH_DIGEST.rows([key])), None)))
     except Unauthorized:
         return None
 
