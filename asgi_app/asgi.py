@@ -10,14 +10,13 @@ from servestatic.asgi import ServeStaticASGI
 import asgi_app.boot  # noqa: F401
 from asgi_app.handler import OneHopHandler
 from asgi_app.health import healthz, readyz
+from asgi_app.metrics import behind_token
 from asgi_app.proxies import believe
 from consumers.routing import application as sockets
 from messaging.bell import bell
 from messaging.database import DatabaseThreads
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
-
-PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz}
 
 django = OneHopHandler(DatabaseThreads("http", settings.HTTP_THREADS), settings.MAX_BODY_BYTES)
 
@@ -30,6 +29,8 @@ site = ServeStaticASGI(
     immutable_file_test=r"^.+\.[0-9a-f]{12}\..+$",
     allow_all_origins=False,
 )
+
+PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz, "/metrics": behind_token(site)}
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -26,6 +26,7 @@ from messaging.actions.chats import depart
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
+from messaging.counters import LOGIN_FAILURES
 from messaging.errors import (
     Conflict,
     Expired,
@@ -170,6 +171,7 @@ def _counting_failures(identifier: str, address: str) -> Iterator[None]:
     try:
         yield
     except Invalid:
+        LOGIN_FAILURES.inc()
         LoginFailure.objects.bulk_create(LoginFailure(key=key) for key in keys)
         raise
 
