@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "asgi_app.address_limit.AddressLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "frontend.pages.policy.PagePolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -173,6 +174,8 @@ EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 30)
 MAX_TEXT_LENGTH = 8000
 POSTS_PER_MINUTE = env.int("POSTS_PER_MINUTE", 120)
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", 1200)
+TOKEN_REQUESTS_PER_MINUTE = env.int("TOKEN_REQUESTS_PER_MINUTE", 600)
+ADDRESS_REQUESTS_PER_MINUTE = env.int("ADDRESS_REQUESTS_PER_MINUTE", 6000)
 LOGIN_FAILURES_PER_HOUR = env.int("LOGIN_FAILURES_PER_HOUR", 20)
 SIGNUPS_PER_MINUTE = env.int("SIGNUPS_PER_MINUTE", 10)
 HANDSHAKES_PER_MINUTE = env.int("HANDSHAKES_PER_MINUTE", 600)

@@ -4,9 +4,6 @@ Sockets that are open are counted over all processes. Each process keeps its own
 of them there that runs out unless it is refreshed, so that a killed process holds nobody's place for longer than a
 minute. Who comes while the last question is at Redis is asked about in the next one, so a crowd that reconnects costs a
 round trip per batch. With Redis down each process counts for itself: a limit is no reason to turn people away.
-
-An address that nobody vouches for is not held against anyone: without TRUSTED_PROXIES, what comes from this machine or
-a private network may be a proxy with everybody behind it.
 """
 
 import asyncio
@@ -15,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
@@ -25,7 +21,7 @@ from redis.exceptions import RedisError
 
 from messaging.counters import REDIS_ERRORS, REFUSALS
 from messaging.errors import TooMany
-from messaging.limits import WINDOW_S, network_of
+from messaging.limits import WINDOW_S, countable
 
 logger = logging.getLogger("parley.admission")
 
@@ -97,8 +93,7 @@ class Admission:
         seat = Seat(self, kind)
         self.sockets[kind] += 1
         try:
-            address = countable_address(scope)
-            if address:
+            if address := countable(str((scope.get("client") or [""])[0])):
                 await self.take(seat, f"address:{address}", settings.SOCKETS_PER_ADDRESS, is_handshake=True)
         except BaseException:
             seat.leave()
@@ -249,13 +244,3 @@ class Admission:
 
     def _handshakes_of(self, subject: str, now: float) -> str:
         return f"{settings.REDIS_PREFIX}:handshakes:{subject}:{int(now // WINDOW_S)}"
-
-
-def countable_address(scope: Mapping[str, Any]) -> str:
-    """What a handshake is counted under; nothing, if nobody vouches for it and a proxy may have sent it."""
-    address = str((scope.get("client") or [""])[0])
-    try:
-        is_near = ip_address(address).is_private
-    except ValueError:  # a UNIX socket's, or what a proxy made up
-        return ""
-    return "" if is_near and not settings.TRUSTED_PROXIES else network_of(address)

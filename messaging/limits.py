@@ -9,6 +9,7 @@ import threading
 import time
 from ipaddress import IPv6Address, ip_address
 
+from django.conf import settings
 from django.core.cache import BaseCache, caches
 
 from messaging.counters import REDIS_ERRORS, REFUSALS
@@ -82,6 +83,19 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
+
+
+def countable(address: str) -> str:
+    """The network to count an address under; nothing, if it may be a proxy's with everybody behind it.
+
+    That is so for this machine's own and private addresses, unless TRUSTED_PROXIES says that proxies have been seen
+    through already.
+    """
+    try:
+        is_near = ip_address(address.partition("%")[0]).is_private
+    except ValueError:  # a UNIX socket's, or what a proxy made up
+        return ""
+    return "" if is_near and not settings.TRUSTED_PROXIES else network_of(address)
 
 
 def _add(cache: BaseCache, key: str, share: int) -> int:

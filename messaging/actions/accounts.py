@@ -61,7 +61,7 @@ def sign_up(
     account has none.
     """
     if address:
-        limits.spend("sign-up", address, per_minute=settings.SIGNUPS_PER_MINUTE)
+        limits.spend("sign-up", limits.network_of(address), per_minute=settings.SIGNUPS_PER_MINUTE)
     user = User(
         username=User.normalize_username(username),
         email=User.objects.normalize_email(email),
@@ -156,7 +156,7 @@ def require_password(*, user: User, password: str, address: str) -> None:
 @contextmanager
 def _counting_failures(identifier: str, address: str) -> Iterator[None]:
     """Raises `TooMany` if there have been too many failures; counts one if the block raises `Invalid`."""
-    name = identifier.casefold()[:100]
+    name, address = identifier.casefold()[:100], limits.network_of(address)
     keys = {
         f"pair:{name}@{address}": settings.LOGIN_FAILURES_PER_HOUR,
         f"account:{name}": 5 * settings.LOGIN_FAILURES_PER_HOUR,
@@ -217,7 +217,7 @@ def change_password(*, user: User, password: str, keep: Token | None = None) -> 
 
 def begin_password_reset(*, email: str, address: str) -> User | None:
     """Whom to mail a link by which they choose a new password: None if nobody has that address, which must not be told."""
-    limits.spend("password-reset", address, per_minute=settings.SIGNUPS_PER_MINUTE)
+    limits.spend("password-reset", limits.network_of(address), per_minute=settings.SIGNUPS_PER_MINUTE)
     mailbox = sha256(email.casefold().encode()).hexdigest()
     limits.spend("password-reset", mailbox, per_minute=settings.SIGNUPS_PER_MINUTE)
     user = User.objects.filter(email__iexact=email, is_active=True).first() if email else None
