@@ -15,7 +15,6 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode
 from knox.settings import knox_settings
@@ -23,6 +22,8 @@ from knox.settings import knox_settings
 from messaging import limits, log
 from messaging.access import require_operator
 from messaging.actions.chats import depart
+from messaging.actions.credentials import access_changed
+from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
@@ -129,14 +130,21 @@ def _begin_in_feed(user: User) -> None:
     Member.objects.create(chat=feed, user=user, from_seq=1, read_number=feed.message_count)
 
 
-def log_in(*, identifier: str, password: str, address: str) -> User:
-    """The account behind a username or e-mail and its password. Raises `Invalid` (`invalid_credentials`), the same for
-    an unknown account and a wrong password, and `TooMany` after too many failures.
+def log_in(*, identifier: str, password: str, address: str, code: str = "") -> User:
+    """The account behind a username or e-mail and its password, and a code if it has a second factor.
+
+    Raises `Invalid` (`invalid_credentials`), the same for an unknown account and a wrong password; then `Invalid`
+    (`second_factor_required`, `invalid_code`); and `TooMany` after too many failures.
     """
     with _counting_failures(identifier, address):
         user = authenticate(username=identifier, password=password)
         if not isinstance(user, User):
             raise Invalid("The name or the password is wrong.", code="invalid_credentials")
+        if user.second_factor_at is not None and code:
+            prove_second_factor(user=user, code=code)
+    if user.second_factor_at is not None and not code:
+        sentence = "Enter a code from your app too, or one of your recovery codes."
+        raise Invalid(sentence, code="second_factor_required", fields={"code": [sentence]})
     return user
 
 
@@ -151,6 +159,12 @@ def require_password(*, user: User, password: str, address: str) -> None:
                 code="invalid_password",
                 fields={"current_password": ["The password is wrong."]},
             )
+
+
+def with_code(*, action: WithCode, user: User, code: str, address: str) -> list[str] | None:
+    """What the action returns; a wrong code counts like a wrong password."""
+    with _counting_failures(user.username, address):
+        return action(user=user, code=code)
 
 
 @contextmanager
@@ -195,7 +209,7 @@ def revoke_token(*, user: User, token_id: str) -> None:
         gone, _ = Token.objects.filter(user=user, token_key=token_id).delete()
         if not gone:
             raise NotFound("There is no such device.", code="no_such_device")
-        _access_changed(user)
+        access_changed(user)
 
 
 def change_password(*, user: User, password: str, keep: Token | None = None) -> None:
@@ -212,7 +226,7 @@ def change_password(*, user: User, password: str, keep: Token | None = None) -> 
         user.set_password(password)
         user.save(update_fields=["password"])
         Token.objects.filter(user=user).exclude(pk=keep.pk if keep else "").delete()
-        _access_changed(user)
+        access_changed(user)
 
 
 def begin_password_reset(*, email: str, address: str) -> User | None:
@@ -239,7 +253,7 @@ def reset_password(*, uid: str, token: str, password: str) -> User:
 def end_session(*, user: User) -> None:
     """A page session of the user has ended: its live connections close."""
     with transaction.atomic():
-        _access_changed(user)
+        access_changed(user)
 
 
 def change_profile(*, user: User, **fields: str) -> User:
@@ -277,7 +291,7 @@ def change_rights(
         User.objects.filter(pk=user.pk).update(is_staff=is_staff, is_superuser=is_superuser)
         user.groups.set(groups)
         user.user_permissions.set(permissions)
-        _access_changed(user)
+        access_changed(user)
 
 
 def delete_account(*, user: User) -> None:
@@ -288,16 +302,18 @@ def delete_account(*, user: User) -> None:
         user.email = user.first_name = user.last_name = ""
         user.is_active = user.is_staff = user.is_superuser = False
         user.deleted_at = timezone.now()
+        user.second_factor_at = None
         user.set_unusable_password()
         user.save(
             update_fields=[
                 *("username", "email", "first_name", "last_name", "password"),
-                *("is_active", "is_staff", "is_superuser", "deleted_at"),
+                *("is_active", "is_staff", "is_superuser", "deleted_at", "second_factor_at"),
             ]
         )
         user.groups.clear()
         user.user_permissions.clear()
         Token.objects.filter(user=user).delete()
+        delete_secrets(user)
         _person_changed(user)
     _leave_everything(user)  # what they came into meanwhile
 
@@ -339,7 +355,7 @@ def _set_suspended(user: User, *, suspended: bool) -> None:
         user.is_active = not suspended
         user.suspended_at = timezone.now() if suspended else None
         user.save(update_fields=["is_active", "suspended_at"])
-        _access_changed(user)
+        access_changed(user)
 
 
 def create_ticket(*, user: User, token: Token | None, session_key: str | None) -> str:
@@ -371,13 +387,7 @@ def redeem_ticket(*, ticket: str) -> Credential:
     return replace(origin, expires_at=min(ends_at, origin.expires_at or ends_at), renewable=True)
 
 
-def _access_changed(user: User) -> None:
-    """Every hub compares the credentials of the user's live connections once this is committed."""
-    User.objects.filter(pk=user.pk).update(access_version=F("access_version") + 1)
-    transaction.on_commit(lambda: bell.ring_recheck(user.pk))
-
-
 def _person_changed(user: User) -> None:
     """The same, and every hub forgets under which name it has told of them."""
-    _access_changed(user)
+    access_changed(user)
     transaction.on_commit(bell.ring_people)
