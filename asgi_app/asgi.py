@@ -21,6 +21,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 django = OneHopHandler(DatabaseThreads("http", settings.HTTP_THREADS), settings.MAX_BODY_BYTES)
 
 
+def _guard(headers: Any, path: str, url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
+
+
 # Static files never reach Django's threads. A name with a hash in it is for ever.
 site = ServeStaticASGI(
     django,
@@ -28,6 +32,7 @@ site = ServeStaticASGI(
     prefix=settings.STATIC_URL,
     immutable_file_test=r"^.+\.[0-9a-f]{12}\..+$",
     allow_all_origins=False,
+    add_headers_function=_guard,
 )
 
 PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz, "/metrics": behind_token(site)}

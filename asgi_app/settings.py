@@ -65,6 +65,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "asgi_app.headers.HeadersMiddleware",
     "asgi_app.address_limit.AddressLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "frontend.pages.policy.PagePolicyMiddleware",

@@ -21,6 +21,7 @@ from knox.settings import knox_settings
 
 from messaging import limits, log
 from messaging.access import require_operator
+from messaging.actions.audit import note_deed
 from messaging.actions.chats import depart
 from messaging.actions.credentials import access_changed
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
@@ -341,20 +342,26 @@ def suspend_user(*, operator: User, user: User) -> None:
     if user.is_operator:
         raise Forbidden("Operators cannot be suspended: take the permission away first.", code="is_operator")
     if user.deleted_at is None:
-        _set_suspended(user, suspended=True)
+        _set_suspended(operator, user, suspended=True)
 
 
 def reinstate_user(*, operator: User, user: User) -> None:
     require_operator(operator)
     if user.deleted_at is None:
-        _set_suspended(user, suspended=False)
+        _set_suspended(operator, user, suspended=False)
 
 
-def _set_suspended(user: User, *, suspended: bool) -> None:
+def _set_suspended(operator: User, user: User, *, suspended: bool) -> None:
     with transaction.atomic(durable=True):
         user.is_active = not suspended
         user.suspended_at = timezone.now() if suspended else None
         user.save(update_fields=["is_active", "suspended_at"])
+        note_deed(
+            operator=operator,
+            to=user,
+            called=user.username,
+            what="Suspended." if suspended else "Reinstated.",
+        )
         access_changed(user)
 
 

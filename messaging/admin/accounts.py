@@ -137,13 +137,23 @@ class UserPages(LookOnly, AnyUserAdmin):
     @admin.action(description="Suspend: silence at once, everywhere", permissions=["operate"])
     def suspend(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         operator = cast(User, request.user)
-        self.do_to_each(request, rows, lambda user: suspend_user(operator=operator, user=user), "Suspended.")
+        self.do_to_each(
+            request,
+            rows,
+            lambda user: suspend_user(operator=operator, user=user),
+            "Suspended.",
+            notes_itself=True,
+        )
 
     @admin.action(description="Reinstate after a suspension", permissions=["operate"])
     def reinstate(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda user: reinstate_user(operator=operator, user=user), "Reinstated."
+            request,
+            rows,
+            lambda user: reinstate_user(operator=operator, user=user),
+            "Reinstated.",
+            notes_itself=True,
         )
 
     def has_superuser_permission(self, request: HttpRequest) -> bool:

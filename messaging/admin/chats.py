@@ -49,6 +49,7 @@ class MessagePages(LookOnly):
             rows,
             lambda message: delete_message(user=operator, chat=message.chat.uri, number=message.number),
             "Deleted.",
+            notes_itself=True,
         )
         return None
 
