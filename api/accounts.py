@@ -57,7 +57,8 @@ class LoggedIn(Shape):
 class LogInView(Resource, TokenCreateView):
     @operation(
         "Log in, by username or e-mail: a token for this device",
-        description="400 `invalid_credentials` tells nothing of whether there is such an account.",
+        description="400 `invalid_credentials` tells nothing of whether there is such an account; "
+        "`second_factor_required` and `invalid_code` ask for the `code` of an account that has a second factor.",
         body=body_of(LogIn),
         answers={200: LoggedIn},
         refuses=WRONG_PASSWORD,
@@ -66,7 +67,12 @@ class LogInView(Resource, TokenCreateView):
     )
     def post(self, request: Request) -> Response:
         command = body_as(request, LogIn)
-        user = log_in(identifier=command.username, password=command.password, address=address_of(request))
+        user = log_in(
+            identifier=command.username,
+            password=command.password,
+            code=command.code,
+            address=address_of(request),
+        )
         token, secret = create_token(user=user, name=command.name)
         return Response(
             LoggedIn(

@@ -1,6 +1,6 @@
-"""How often one may ask: by account, or by address without one."""
+"""How often one may ask: by account and by token, or by address without one. All requests of an address: `asgi_app`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 class RequestThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Raises `TooMany`, which says when to come back."""
-        who = f"user:{request.user.pk}" if request.user.is_authenticated else f"address:{address_of(request)}"
+        token: Any = request.auth
+        if token is not None:
+            # One program gone wild leaves the person's other devices something.
+            limits.spend("token", token.id, per_minute=settings.TOKEN_REQUESTS_PER_MINUTE)
+        address = limits.network_of(address_of(request))
+        who = f"user:{request.user.pk}" if request.user.is_authenticated else f"address:{address}"
         limits.spend("request", who, per_minute=settings.REQUESTS_PER_MINUTE)
         return True
 

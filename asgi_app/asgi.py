@@ -10,6 +10,7 @@ from servestatic.asgi import ServeStaticASGI
 import asgi_app.boot  # noqa: F401
 from asgi_app.handler import OneHopHandler
 from asgi_app.health import healthz, readyz
+from asgi_app.metrics import behind_token
 from asgi_app.proxies import believe
 from consumers.routing import application as sockets
 from messaging.bell import bell
@@ -17,9 +18,11 @@ from messaging.database import DatabaseThreads
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz}
-
 django = OneHopHandler(DatabaseThreads("http", settings.HTTP_THREADS), settings.MAX_BODY_BYTES)
+
+
+def _guard(headers: Any, path: str, url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
 
 
 # Static files never reach Django's threads. A name with a hash in it is for ever.
@@ -29,7 +32,10 @@ site = ServeStaticASGI(
     prefix=settings.STATIC_URL,
     immutable_file_test=r"^.+\.[0-9a-f]{12}\..+$",
     allow_all_origins=False,
+    add_headers_function=_guard,
 )
+
+PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz, "/metrics": behind_token(site)}
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -4,5 +4,8 @@ import os
 
 import django
 
+from asgi_app.observers import observe
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_app.settings")
 django.setup()
+observe()

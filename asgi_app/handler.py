@@ -12,6 +12,7 @@ What a view may notice:
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -23,6 +24,7 @@ from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import FileResponse, HttpResponse
 from django.urls import set_script_prefix
 
+from asgi_app import requests
 from messaging.database import DatabaseThreads
 
 
@@ -51,7 +53,8 @@ class OneHopHandler(ASGIHandler):
         except RequestDataTooBig:
             await self.send_response(_too_large(), send)
             return
-        answer = self.threads.submit(self.respond, scope, body)
+        request_id = requests.begin(scope["headers"])
+        answer = self.threads.submit(self.respond, scope, body, request_id, time.monotonic())
         try:
             response = await asyncio.shield(answer)
         except asyncio.CancelledError:
@@ -62,8 +65,22 @@ class OneHopHandler(ASGIHandler):
         else:
             await self.send_response(response, send)
 
-    def respond(self, scope: Any, body: IO[bytes]) -> Any:
+    def respond(self, scope: Any, body: IO[bytes], request_id: str, began_at: float) -> Any:
         """The one hop. The response is complete and closed, unless it is streaming."""
+        with requests.told(began_at) as told:
+            request, response = self._respond(scope, body)
+            told.ended(request, response)
+        response[requests.HEADER] = request_id
+        if response.streaming:
+            if isinstance(response, FileResponse):
+                response.block_size = self.chunk_size
+            if not response.is_async:
+                response.streaming_content = self._parts(iter(response.streaming_content))
+        else:
+            response.close()
+        return response
+
+    def _respond(self, scope: Any, body: IO[bytes]) -> tuple[Any, Any]:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, error = self.create_request(scope, body)
@@ -73,14 +90,7 @@ class OneHopHandler(ASGIHandler):
         else:
             response = self.get_response(request)
             response._handler_class = self.__class__  # noqa: SLF001 - as Django's handlers do
-        if response.streaming:
-            if isinstance(response, FileResponse):
-                response.block_size = self.chunk_size
-            if not response.is_async:
-                response.streaming_content = self._parts(iter(response.streaming_content))
-        else:
-            response.close()
-        return response
+        return request, response
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         """Django's, with an end."""

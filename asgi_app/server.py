@@ -38,7 +38,7 @@ from asgi_app.health import readiness
 from asgi_app.http_protocol import HTTPFactory, Request
 from asgi_app.worker import work
 from asgi_app.ws_protocol import CLOSE_HANDSHAKE_S, WebSocketFactory, WebSocketProtocol
-from consumers.wire import EXTENSION
+from consumers.wire import EXTENSION, HTTP_ANSWER
 from messaging.bell import bell
 
 logger = logging.getLogger("parley.server")
@@ -157,8 +157,9 @@ class Server(daphne.Server):
         if isinstance(protocol, WebSocketProtocol):
             inbox = Inbox(protocol)
             scope["scheme"] = "ws"
+            scope["extensions"] = {HTTP_ANSWER: {}}
             if protocol.wire is not None:
-                scope["extensions"] = {EXTENSION: protocol.wire}
+                scope["extensions"][EXTENSION] = protocol.wire
         application: Coroutine[Any, Any, None] = self.application(
             scope, inbox.get, partial(self.handle_reply, protocol)
         )

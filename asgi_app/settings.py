@@ -44,7 +44,7 @@ CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
 CORS_EXPOSE_HEADERS = ["Retry-After"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "messaging.admin_app.OperatorsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -54,6 +54,9 @@ INSTALLED_APPS = [
     "corsheaders",
     "rest_framework",
     "knox",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "djoser",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -62,6 +65,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "asgi_app.headers.HeadersMiddleware",
+    "asgi_app.address_limit.AddressLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "frontend.pages.policy.PagePolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -163,6 +168,7 @@ else:
 HTTP_THREADS = env.int("HTTP_THREADS", 8)
 LIVE_THREADS = env.int("LIVE_THREADS", 8)
 LIVE_PING_S = env.float("LIVE_PING_S", 25.0)
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 # --- The community -------------------------------------------------------------------------------------------
 
@@ -172,8 +178,13 @@ EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 30)
 MAX_TEXT_LENGTH = 8000
 POSTS_PER_MINUTE = env.int("POSTS_PER_MINUTE", 120)
 REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", 1200)
+TOKEN_REQUESTS_PER_MINUTE = env.int("TOKEN_REQUESTS_PER_MINUTE", 600)
+ADDRESS_REQUESTS_PER_MINUTE = env.int("ADDRESS_REQUESTS_PER_MINUTE", 6000)
 LOGIN_FAILURES_PER_HOUR = env.int("LOGIN_FAILURES_PER_HOUR", 20)
 SIGNUPS_PER_MINUTE = env.int("SIGNUPS_PER_MINUTE", 10)
+HANDSHAKES_PER_MINUTE = env.int("HANDSHAKES_PER_MINUTE", 600)
+SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", 500)
+SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", 50)
 
 # --- Accounts ------------------------------------------------------------------------------------------------
 
@@ -185,6 +196,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+SECOND_FACTOR_REQUIRED = env.bool("SECOND_FACTOR_REQUIRED", False)
+OTP_TOTP_ISSUER = "Parley"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
@@ -223,7 +236,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"Parley <noreply@{WEB_DOMAIN
 # --- Safety --------------------------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # Our server sets the scheme from the proxy's header only when TRUSTED_PROXIES says that there is a proxy.
@@ -310,6 +323,11 @@ USE_TZ = True
 # --- Logs: one line each, no query strings, no message texts -------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_FILE = env.str("LOG_FILE", "")
+LOG_FILE_BYTES = 5 * 1024 * 1024
+ACCESS_LOG = env.bool("ACCESS_LOG", False)
+SENTRY_DSN = env.str("SENTRY_DSN", "")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 LOG_FORMAT = env.str("LOG_FORMAT", "console" if sys.stderr.isatty() else "json")
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -318,6 +336,17 @@ _shared_processors: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+_handlers: dict[str, dict[str, Any]] = {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}}
+if LOG_FILE:
+    Path(LOG_FILE).parent.mkdir(parents=True, exist_ok=True)
+    _handlers["file"] = {
+        "class": "logging.handlers.RotatingFileHandler",
+        "formatter": "json",
+        "filename": LOG_FILE,
+        "maxBytes": LOG_FILE_BYTES,
+        "backupCount": 3,
+        "encoding": "utf-8",
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -330,13 +359,18 @@ LOGGING = {
                 if LOG_FORMAT == "console"
                 else structlog.processors.JSONRenderer()
             ),
-        }
+        },
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": [structlog.stdlib.ExtraAdder(allow={"status_code"}), *_shared_processors],
+            "processor": structlog.processors.JSONRenderer(),
+        },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "handlers": _handlers,
+    "root": {"handlers": list(_handlers), "level": LOG_LEVEL},
     "loggers": {
         "django": {"level": LOG_LEVEL},
-        "django.server": {"handlers": ["stderr"], "propagate": False},
+        "django.server": {"handlers": list(_handlers), "propagate": False},
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         # A traceback a second while Redis is down; the hub tells of it in a line.

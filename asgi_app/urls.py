@@ -13,6 +13,8 @@ from frontend.pages.views import accounts
 
 
 def admin_log_in(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated and request.user.is_staff and request.user.lacks_second_factor:
+        return redirect("pages:second-factor")
     if request.user.is_authenticated:
         raise PermissionDenied  # signed in, and no business there: logging in again would lead back here
     return redirect_to_login(request.GET.get("next", "/admin/"))

@@ -1,13 +1,15 @@
 """Owns WebSockets as our Daphne speaks them: a wire for each, close codes with their reasons, no reading ahead."""
 
+from http import HTTPStatus
 from typing import Any
 
 from autobahn.util import encode_truncate
 from autobahn.websocket import protocol as autobahn_protocol
+from autobahn.websocket.types import ConnectionDeny
 from daphne import ws_protocol as daphne
 
 from asgi_app.daphne_wire import DaphneWire
-from consumers.wire import MAX_REASON_BYTES
+from consumers.wire import HTTP_ANSWER, MAX_REASON_BYTES
 
 # Autobahn lays out all its options for a debug line at every handshake, read or not: a sixth of its time.
 autobahn_protocol.pformat = lambda _: ""
@@ -24,6 +26,8 @@ class WebSocketProtocol(daphne.WebSocketProtocol):
     # Set when the handshake is good enough for an application to be asked.
     server: Any = None
     give_up: Any = None
+    # Of the HTTP answer to a handshake that is refused.
+    refusal: dict[str, Any] | None = None
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802 - Autobahn's name, like all of this form below
         if DaphneWire.fits(self.transport):
@@ -60,8 +64,27 @@ class WebSocketProtocol(daphne.WebSocketProtocol):
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and self.state != self.STATE_CONNECTING:
             self.close(message.get("code") or 1000, message.get("reason") or "")
-        else:
+        elif message["type"] == f"{HTTP_ANSWER}.start":
+            self.refusal = message
+            self.serverReject()
+        elif message["type"] != f"{HTTP_ANSWER}.body":
             super().handle_reply(message)
+
+    def serverReject(self) -> None:  # noqa: N802
+        """Daphne's, with the application's own status and headers where it has sent some."""
+        if self.refusal is None:
+            super().serverReject()
+            return
+        status = HTTPStatus(self.refusal["status"])
+        self.handshake_deferred.errback(ConnectionDeny(code=status.value, reason=status.phrase))
+        del self.handshake_deferred
+        self.server.protocol_disconnected(self)
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:  # noqa: N802, N803
+        headers = [(name.decode(), value.decode()) for name, value in (self.refusal or {}).get("headers", ())]
+        super().sendHttpErrorResponse(
+            code, reason, [*(responseHeaders or ()), *headers, ("Content-Length", "0")]
+        )
 
     def close(self, code: int, reason: str) -> None:
         """Closes an open socket with any code (Autobahn's `sendClose` is for an application's codes only)."""

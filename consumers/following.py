@@ -60,11 +60,12 @@ class Following:
             else:
                 await self._replies.error(command, error)
         self._streams |= dict.fromkeys(accepted, False)
+        self._hub.counters.subscriptions += len(accepted)
         await self._hub.join(self._follower, accepted)
         while accepted and self._follower.wire.is_open:
             await self._follow_some(accepted)
-        for name in accepted:  # registered, maybe after the socket was lost
-            self._hub.leave(self._follower, name)
+        for name in list(accepted):  # registered, maybe after the socket was lost
+            self.leave(name)
 
     async def _follow_some(self, accepted: dict[str, Command]) -> None:
         """Opens and begins to follow as many as their replays allow; what is left is to be done after that."""
@@ -140,6 +141,7 @@ class Following:
     def _forget(self, name: str) -> None:
         watched = self._streams.pop(name, None)
         if watched is not None:
+            self._hub.counters.subscriptions -= 1
             self._presence.leave(name, self._client)
         if watched:
             self._announce(name, "leave")

@@ -11,8 +11,10 @@ No socket closes, whatever becomes of the layer.
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -62,6 +64,7 @@ class Hub:
         self._compare_wanted = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._to_flush: list[Stream] = []
+        self._commits_to_flush: list[float] = []
         self._repairing: set[Stream] = set()
         self._filling: dict[str, asyncio.Task[None]] = {}
 
@@ -179,6 +182,11 @@ class Hub:
             except Exception:
                 # The streams after it would wait for a turn that never comes.
                 logger.exception("The frames of a stream could not be sent.")
+        if self._commits_to_flush:
+            now = time.time()
+            for committed_at in self._commits_to_flush:
+                self.counters.lag.observe(now - committed_at)
+            self._commits_to_flush.clear()
 
     def _linger(self, stream: Stream) -> None:
         """A stream that everybody has left is kept a little: people reload pages."""
@@ -208,7 +216,7 @@ class Hub:
         try:
             await asyncio.sleep(GAP_WAIT_S)
             while stream.behind and stream.head is not None and not stream.deserted:
-                self.counters.repairs += 1
+                self.counters.repairs_by_cause[stream.behind_because] += 1
                 try:
                     missed = await database.run(stream_after, stream.uri, stream.head, limit=REPAIR_AT_ONCE)
                 except Exception as error:
@@ -218,6 +226,7 @@ class Hub:
                     continue
                 if missed:
                     stream.take_repair(missed)
+                    self._note_commit(_moment_of(missed[0]))
                 else:
                     # The log does not have what the bell told of, as after a restore: the comparison will see.
                     stream.forget_rumours()
@@ -254,14 +263,24 @@ class Hub:
             self._note_list_version(name, message.get("doorbells", ()))
         stream = self.streams.get(name)
         if stream is not None:
-            for seq, ends, encoded in message.get("events", ()):
-                stream.take_event((seq, ends, encoded))
-            for encoded in message.get("doorbells", ()):
-                stream.take_doorbell(encoded)
-            for kind, info in message.get("presence", ()):
-                stream.take_presence(kind, info)
-            if "people" in message:
-                stream.recent.clear()
+            self._pass_on(stream, message)
+
+    def _pass_on(self, stream: Stream, message: LayerMessage) -> None:
+        for seq, ends, encoded in message.get("events", ()):
+            stream.take_event((seq, ends, encoded))
+        if "committed_at" in message:
+            self._note_commit(message["committed_at"])
+        for encoded in message.get("doorbells", ()):
+            stream.take_doorbell(encoded)
+        for kind, info in message.get("presence", ()):
+            stream.take_presence(kind, info)
+        if "people" in message:
+            stream.recent.clear()
+
+    def _note_commit(self, committed_at: float) -> None:
+        """Of events whose frames go out with the next flush, if there are any."""
+        if self._to_flush:
+            self._commits_to_flush.append(committed_at)
 
     def _note_list_version(self, name: str, doorbells: Iterable[bytes]) -> None:
         user = self.users.get(int(name.removeprefix("user.")))
@@ -330,7 +349,7 @@ class Hub:
             logger.warning("A log has gone back from %d to %d: its followers start over.", sent, head)
             stream.start_over()
         else:
-            stream.learn_head(head)
+            stream.learn_head(head, because="comparison")
 
     def _compare_user(self, user_id: int, versions: positions.UserVersions) -> None:
         user = self.users.get(user_id)
@@ -359,6 +378,12 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _moment_of(event: Encoded) -> float:
+    """When it was committed, or a little before: its transaction began then."""
+    at: str = orjson.loads(event[2])["at"]
+    return datetime.fromisoformat(at).timestamp()
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

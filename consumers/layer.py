@@ -14,6 +14,7 @@ from channels.layers import BaseChannelLayer, channel_layers, get_channel_layer
 
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage
+from messaging.counters import REDIS_ERRORS
 
 logger = logging.getLogger("parley.hub")
 
@@ -56,6 +57,7 @@ class Layer:
                 self._receiver = self._spawn(self._receive(_backend(), self._channel))
                 await _backend().group_add(self._own_group, self._channel)
         except Exception as error:
+            REDIS_ERRORS.labels("hub").inc()
             logger.warning("The channel layer can't be reached; the log is compared instead: %r", error)
 
     async def join(self, streams: Sequence[Stream]) -> None:
@@ -85,6 +87,7 @@ class Layer:
             async with asyncio.timeout(WITHIN_S):
                 await _backend().group_send(group, message)
         except Exception as error:
+            REDIS_ERRORS.labels("hub").inc()
             logger.debug("A message to the channel layer was lost: %r", error)
 
     async def ping(self) -> None:
@@ -116,6 +119,7 @@ class Layer:
             try:
                 message = await backend.receive(channel)
             except Exception as error:
+                REDIS_ERRORS.labels("hub").inc()
                 logger.warning("The channel layer can't receive: %r", error)
                 await asyncio.sleep(PING_EVERY_S)
                 continue

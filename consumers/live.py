@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from consumers import auth, protocol
+from consumers.admission import Seat
 from consumers.calls import call, posted
 from consumers.database import database
 from consumers.encodings import Dialect, Encoding, encoding_of, publication
@@ -52,11 +54,12 @@ CHECK_AGAIN_AFTER_S = 1.0
 class LiveConnection:
     """One socket that speaks the Centrifuge protocol; see the module."""
 
-    def __init__(self, scope: dict[str, Any], wire: Wire, encoding: Encoding) -> None:
+    def __init__(self, scope: dict[str, Any], wire: Wire, encoding: Encoding, seat: Seat) -> None:
         self.wire = wire
         self.dialect: Dialect = encoding
         self._encoding = encoding
         self.id = uuid4().hex
+        self._seat = seat
         self._session_key = auth.session_key_of(scope)
         self._process = live_process()
         self._hub = self._process.hub
@@ -109,6 +112,7 @@ class LiveConnection:
 
     def close(self, close: Close) -> None:
         """Closes with the code and reason that clients understand; leaves every stream at once."""
+        logger.debug("closed: %d %s", close.code, close.reason)
         self.wire.close(close.code, close.reason)
         self._lost()
 
@@ -255,6 +259,7 @@ class LiveConnection:
             credential = await database.run(auth.credential_from, token, self._session_key)
         if credential is not None:
             user = credential.user
+            await self._seat.belongs_to(user.pk)
             self._visitor.credential = credential
             await self._hub.enter(
                 self, user.pk, access_version=user.access_version, list_version=user.list_version
@@ -263,6 +268,7 @@ class LiveConnection:
             self._lost()
             raise ProtocolError(100, "gone", temporary=True)
         self._connected = True
+        logger.debug("connected as %s", self.user_id)
         self._patience.cancel()
         self._process.heartbeat.add(self)
         return {
@@ -344,7 +350,7 @@ class LiveConnection:
         await database.run(readable, uri_of(name), self._visitor.user)
 
 
-async def live(scope: Any, receive: Any, send: Any) -> None:
+async def live(scope: Any, receive: Any, send: Any, seat: Seat) -> None:
     """The ASGI application at `/connection/websocket`."""
     message = await receive()
     if message["type"] != "websocket.connect":
@@ -355,7 +361,8 @@ async def live(scope: Any, receive: Any, send: Any) -> None:
         accept["subprotocol"] = encoding.subprotocol
     await send(accept)
     wire = wire_of(scope, send, encoding.disconnect_frame)
-    connection = LiveConnection(scope, wire, encoding)
+    connection = LiveConnection(scope, wire, encoding, seat)
+    structlog.contextvars.bind_contextvars(connection_id=connection.id)
     try:
         while True:
             message = await receive()

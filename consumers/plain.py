@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from consumers.admission import Seat
 from consumers.database import database
 from consumers.encodings import Dialect, JoinOrLeave
 from consumers.process import live_process
@@ -85,7 +86,7 @@ class PlainConnection:
         self._lost()
 
 
-async def plain_feed(scope: Any, receive: Any, send: Any) -> None:
+async def plain_feed(scope: Any, receive: Any, send: Any, seat: Seat) -> None:
     """The ASGI application at `/socket`."""
     if (await receive())["type"] != "websocket.connect":
         return

@@ -16,6 +16,7 @@ from django.conf import settings
 from redis import asyncio as aioredis
 from redis.exceptions import RedisError
 
+from messaging.counters import REDIS_ERRORS
 from messaging.errors import Unavailable
 
 logger = logging.getLogger("parley.presence")
@@ -103,6 +104,7 @@ class Presence:
                             self._extend(pipe, stream)
                         await pipe.execute()
                 except RedisError as error:
+                    REDIS_ERRORS.labels("presence").inc()
                     logger.debug("Presence was not written; the next refresh does: %r", error)
                     self._changed |= changed  # also those who have left: nothing else would tell of them
                     break

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from consumers import together
+from consumers.admission import Admission
 from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
@@ -18,6 +19,7 @@ class LiveProcess:
         self.hub = Hub()
         self.heartbeat = Heartbeat()
         self.presence = Presence(settings.REDIS_URL)
+        self.admission = Admission(settings.REDIS_URL)
         self.posts = together.posts()
         self.tokens = together.tokens()
 

@@ -12,11 +12,13 @@ Invariants:
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from consumers.encodings import Dialect, JoinOrLeave
+from consumers.lag import Lag
 from consumers.protocol import Close, Cut
 from consumers.recent import Recent
 from consumers.wire import Wire
@@ -29,6 +31,10 @@ MAX_JOINED_BYTES = 64 * 1024
 SLOW_ABOVE_BYTES = MAX_BUFFERED_BYTES - MAX_JOINED_BYTES
 MAX_KEPT_BYTES = 256 * 1024
 MAX_EARLY_EVENTS = 10_000
+
+Cause = Literal["gap", "comparison", "reader"]
+"""How it came out that the layer had lost something: a later event came, the log's head was compared, or a socket had
+read further than the layer had told of."""
 
 
 class Follower(Protocol):
@@ -59,10 +65,16 @@ class Counters:
 
     events: int = 0
     deliveries: int = 0
-    repairs: int = 0
+    subscriptions: int = 0
+    repairs_by_cause: Counter[Cause] = field(default_factory=Counter)
     comparisons: int = 0
     renewals: int = 0
     slow_closes: int = 0
+    lag: Lag = field(default_factory=Lag)
+
+    @property
+    def repairs(self) -> int:
+        return self.repairs_by_cause.total()
 
 
 @dataclass
@@ -103,6 +115,7 @@ class Stream:
         self.grouped = False
         self.head: int | None = None
         self.known_head = 0
+        self.behind_because: Cause = "gap"
         self._counters = counters
         self._on_frames = on_frames
         self._on_gap = on_gap
@@ -161,7 +174,7 @@ class Stream:
         else:
             # It has read further than the layer has told of yet, and waits for the stream to get there.
             self._ahead[follower] = position
-            self.learn_head(position)
+            self.learn_head(position, because="reader")
         self._take_early()
         return True
 
@@ -201,7 +214,7 @@ class Stream:
             self._take_early()
         if self.recent.clearings == clearings:
             self.recent.fill([event for event in events if event[0] <= self.head], self.head)
-        self.learn_head(head)
+        self.learn_head(head, because="reader")
 
     # What comes
 
@@ -231,10 +244,11 @@ class Stream:
                 self.start_over()  # what lies between was pruned before anybody here was sent it
         self._take_early()
 
-    def learn_head(self, head: int) -> None:
+    def learn_head(self, head: int, *, because: Cause = "gap") -> None:
         """The log is at least at `head`."""
         self.known_head = max(self.known_head, head)
         if self.behind:
+            self.behind_because = because
             self._on_gap(self)
 
     def forget_rumours(self) -> None:

@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from messaging.errors import TooMany
+
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Makes the frame that says why, for servers that drop the reason of a close.
 Farewell = Callable[[int, str], bytes]
 
 EXTENSION = "parley.wire"
+# ASGI's own, for an answer to a handshake that is not the handshake's.
+HTTP_ANSWER = "websocket.http.response"
 MAX_REASON_BYTES = 123
 # How long a closed socket may take to swallow what was sent before, until it is given up.
 CLOSE_TIMEOUT_S = 5.0
@@ -102,6 +106,19 @@ def wire_of(scope: Mapping[str, Any], send: Send, farewell: Farewell | None = No
     """The wire of an accepted WebSocket: the server's own if it offers one, else plain ASGI sends."""
     offered: Wire | None = (scope.get("extensions") or {}).get(EXTENSION)
     return offered or AsgiWire(send, farewell)
+
+
+async def refuse(scope: Mapping[str, Any], send: Send, refusal: TooMany) -> None:
+    """Answers a handshake with 429 and when to come back; under a server that cannot, with its 403."""
+    if HTTP_ANSWER not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [
+        (b"retry-after", b"%d" % (refusal.retry_after_s or 1)),
+        (b"content-type", b"text/plain; charset=utf-8"),
+    ]
+    await send({"type": f"{HTTP_ANSWER}.start", "status": 429, "headers": headers})
+    await send({"type": f"{HTTP_ANSWER}.body", "body": refusal.sentence.encode()})
 
 
 class AsgiWire:

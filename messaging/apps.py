@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from messaging.counters import count_database_errors
+
 
 class MessagingConfig(AppConfig):
     name = "messaging"
@@ -9,3 +11,5 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from messaging import checks  # noqa: F401, PLC0415 - registers the system checks
+
+        count_database_errors()

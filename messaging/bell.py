@@ -12,12 +12,14 @@ import asyncio
 import atexit
 import logging
 import threading
+import time
 from collections import defaultdict
 from typing import Any
 
 from channels.layers import get_channel_layer
 
 from messaging.commands import FEED_URI
+from messaging.counters import REDIS_ERRORS
 from messaging.events import ReadDoorbell
 
 logger = logging.getLogger("parley.bell")
@@ -28,8 +30,9 @@ READ_MARKS_EVERY_S = 1.0
 SEND_WITHIN_S = 5.0
 
 LayerMessage = dict[str, Any]
-"""`{"type": "parley", "stream": name}` and any of `events: [[seq, ends, json], …]`, `doorbells: [json, …]` and
-`recheck: true` (compare the user's credentials again) and `people: true` (somebody goes by another name, or by none)."""
+"""`{"type": "parley", "stream": name}` and any of `events: [[seq, ends, json], …]` with the moment when the first of them
+was committed (`committed_at`, in seconds since 1970), `doorbells: [json, …]`, `recheck: true` (compare the user's
+credentials again) and `people: true` (somebody goes by another name, or by none)."""
 
 
 class Bell:
@@ -53,7 +56,7 @@ class Bell:
 
     def ring_events(self, stream: str, events: list[tuple[int, list[int], bytes]]) -> None:
         """Events of one stream that have been committed: `(seq, ends, JSON)`."""
-        self._hand_over(self._take_all, stream, "events", events)
+        self._hand_over(self._take_events, stream, events, time.time())
 
     def ring_doorbell(self, stream: str, encoded: bytes) -> None:
         self._hand_over(self._take, stream, "doorbells", encoded)
@@ -104,9 +107,10 @@ class Bell:
         while self._sender is not None:
             await asyncio.wait([self._sender])
 
-    def _take_all(self, stream: str, what: str, values: list[Any]) -> None:
-        for value in values:
-            self._take(stream, what, value)
+    def _take_events(self, stream: str, events: list[Any], committed_at: float) -> None:
+        for event in events:
+            self._take(stream, "events", event)
+        self._waiting[stream].setdefault("committed_at", committed_at)
 
     def _take(self, stream: str, what: str, value: Any) -> None:
         message = self._waiting.get(stream)
@@ -129,6 +133,7 @@ class Bell:
                 )
                 failed = [result for result in results if isinstance(result, BaseException)]
                 if failed:
+                    REDIS_ERRORS.labels("bell").inc(len(failed))
                     logger.warning("%d of %d bells were not rung: %r", len(failed), len(batch), failed[0])
         finally:
             self._sender = None

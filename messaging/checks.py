@@ -5,11 +5,27 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name
+from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name
 from django.db import DatabaseError
 from django.db.models import Count
 
 from messaging.models import Chat, Member
+
+
+@register(Tags.security)
+def check_https_has_a_proxy(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """TLS ends at a proxy; without believing it, every request looks like plain HTTP and is sent back to https."""
+    if not settings.HTTPS or settings.TRUSTED_PROXIES:
+        return []
+    return [
+        Warning(
+            f"People are to reach {settings.WEB_DOMAIN} by https, but no proxy is trusted to say that they did: every page "
+            "would redirect to itself for ever.",
+            hint="Set TRUSTED_PROXIES to the number of proxies in front (1 for nginx, Caddy, Heroku or Dokku), or "
+            "HTTPS=false to serve plain HTTP.",
+            id="messaging.W002",
+        )
+    ]
 
 
 @register()

@@ -171,6 +171,9 @@ class LogIn(Command):
     )
     password: Password
     name: DeviceName = ""
+    code: Annotated[
+        str, Field(max_length=20, description="Of the second factor, if the account has one.")
+    ] = ""
 
 
 class ChangeProfile(Command):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from django.db import close_old_connections, connections
 
@@ -16,6 +17,10 @@ LOOK_AT_CONNECTION_EVERY_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+pools: "WeakSet[DatabaseThreads]" = WeakSet()
+"""Those of this process."""
 
 
 class DatabaseThreads:
@@ -38,6 +43,7 @@ class DatabaseThreads:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closed = False
+        pools.add(self)
 
     @property
     def waiting(self) -> int:

@@ -7,9 +7,12 @@ round trip each time. With the shared cache down each process counts for itself:
 import logging
 import threading
 import time
+from ipaddress import IPv6Address, ip_address
 
+from django.conf import settings
 from django.core.cache import BaseCache, caches
 
+from messaging.counters import REDIS_ERRORS, REFUSALS
 from messaging.errors import TooMany
 
 logger = logging.getLogger("parley.limits")
@@ -49,6 +52,7 @@ class _Limits:
                 return _add(caches["default"], key, share)
             except Exception as error:
                 self._avoid_until = time.monotonic() + AVOID_S
+                REDIS_ERRORS.labels("limits").inc()
                 logger.warning("The shared cache is down, limits are per process: %r", error)
         return _add(caches["process"], key, share)
 
@@ -61,10 +65,37 @@ def spend(what: str, subject: object, *, per_minute: int) -> None:
     now = time.time()
     window = int(now // WINDOW_S)
     if not _limits.take(f"{what}:{subject}", window, per_minute):
+        REFUSALS.labels(what).inc()
         raise TooMany(
             f"Too many requests of this kind: at most {per_minute} a minute.",
             retry_after_s=max(1.0, (window + 1) * WINDOW_S - now),
         )
+
+
+def network_of(address: str) -> str:
+    """What an address is counted under: itself, or for IPv6 its /64, which is what one subscriber has to choose from."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
+
+
+def countable(address: str) -> str:
+    """The network to count an address under; nothing, if it may be a proxy's with everybody behind it.
+
+    That is so for this machine's own and private addresses, unless TRUSTED_PROXIES says that proxies have been seen
+    through already.
+    """
+    try:
+        is_near = ip_address(address.partition("%")[0]).is_private
+    except ValueError:  # a UNIX socket's, or what a proxy made up
+        return ""
+    return "" if is_near and not settings.TRUSTED_PROXIES else network_of(address)
 
 
 def _add(cache: BaseCache, key: str, share: int) -> int:

@@ -271,7 +271,11 @@ class _Services:
             "LOG_LEVEL": "WARNING",
             # Tests post faster than people; those of the limits set their own.
             **dict.fromkeys(
-                ("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE", "LOGIN_FAILURES_PER_HOUR", "SIGNUPS_PER_MINUTE"),
+                (
+                    *("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE", "TOKEN_REQUESTS_PER_MINUTE"),
+                    *("ADDRESS_REQUESTS_PER_MINUTE", "LOGIN_FAILURES_PER_HOUR", "SIGNUPS_PER_MINUTE"),
+                    *("HANDSHAKES_PER_MINUTE", "SOCKETS_PER_ADDRESS", "SOCKETS_PER_USER"),
+                ),
                 "1000000",
             ),
         }

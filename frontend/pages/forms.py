@@ -140,6 +140,17 @@ def _password(
     )
 
 
+def _code(label: str, *, required: bool = True) -> forms.CharField:
+    return forms.CharField(
+        required=required,
+        max_length=20,
+        label=label,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+
 NEW_PASSWORD_HELP = "At least 8 characters, and nothing easily guessed."  # noqa: S105 - a sentence
 
 
@@ -170,6 +181,11 @@ class LogInForm(forms.Form):
         ),
     )
     password = _password("Password", "current-password")
+    code = _code("One-time code (if you have set one up)", required=False)
+
+
+class SecondFactorForm(forms.Form):
+    code = _code("Code")
 
 
 class ProfileForm(forms.Form):

@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from frontend.pages.policy import PAGES
-from frontend.pages.views import accounts, addresses, chats, feed, messages, passwords, people, rooms, threads
+from frontend.pages.views import (
+    accounts,
+    addresses,
+    chats,
+    feed,
+    messages,
+    passwords,
+    people,
+    rooms,
+    second_factor,
+    threads,
+)
 
 
 class Uri:
@@ -61,6 +72,11 @@ urlpatterns = [
     path("account/delete/", accounts.delete, name="account-delete"),
     path("account/address/mail/", addresses.mail_again, name="address-mail"),
     path("email/confirm/<str:token>/", addresses.confirm, name="address-confirm"),
+    path("account/second-factor/", second_factor.second_factor, name="second-factor"),
+    path("account/second-factor/offer/", second_factor.offer, name="second-factor-offer"),
+    path("account/second-factor/confirm/", second_factor.confirm, name="second-factor-confirm"),
+    path("account/second-factor/renew/", second_factor.renew, name="second-factor-renew"),
+    path("account/second-factor/remove/", second_factor.remove, name="second-factor-remove"),
     path("password/change/", passwords.change, name="password-change"),
     path("password/reset/", passwords.ask_for_reset, name="password-reset"),
     path("password/reset/sent/", passwords.reset_sent, name="password-reset-sent"),

@@ -15,7 +15,6 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from knox.settings import knox_settings
@@ -23,10 +22,14 @@ from knox.settings import knox_settings
 from messaging import limits, log
 from messaging.access import require_operator
 from messaging.actions.addresses import confirm_address_of, mail_confirmation
+from messaging.actions.audit import note_deed
 from messaging.actions.chats import depart
+from messaging.actions.credentials import access_changed
+from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
+from messaging.counters import LOGIN_FAILURES
 from messaging.errors import (
     Conflict,
     Expired,
@@ -61,7 +64,7 @@ def sign_up(
     it too (`messaging/actions/addresses.py`).
     """
     if address:
-        limits.spend("sign-up", address, per_minute=settings.SIGNUPS_PER_MINUTE)
+        limits.spend("sign-up", limits.network_of(address), per_minute=settings.SIGNUPS_PER_MINUTE)
     user = User(
         username=User.normalize_username(username),
         email=User.objects.normalize_email(email),
@@ -111,14 +114,21 @@ def _begin_in_feed(user: User) -> None:
     Member.objects.create(chat=feed, user=user, from_seq=1, read_number=feed.message_count)
 
 
-def log_in(*, identifier: str, password: str, address: str) -> User:
-    """The account behind a username or e-mail and its password. Raises `Invalid` (`invalid_credentials`), the same for
-    an unknown account and a wrong password, and `TooMany` after too many failures.
+def log_in(*, identifier: str, password: str, address: str, code: str = "") -> User:
+    """The account behind a username or e-mail and its password, and a code if it has a second factor.
+
+    Raises `Invalid` (`invalid_credentials`), the same for an unknown account and a wrong password; then `Invalid`
+    (`second_factor_required`, `invalid_code`); and `TooMany` after too many failures.
     """
     with _counting_failures(identifier, address):
         user = authenticate(username=identifier, password=password)
         if not isinstance(user, User):
             raise Invalid("The name or the password is wrong.", code="invalid_credentials")
+        if user.second_factor_at is not None and code:
+            prove_second_factor(user=user, code=code)
+    if user.second_factor_at is not None and not code:
+        sentence = "Enter a code from your app too, or one of your recovery codes."
+        raise Invalid(sentence, code="second_factor_required", fields={"code": [sentence]})
     return user
 
 
@@ -135,11 +145,18 @@ def require_password(*, user: User, password: str, address: str) -> None:
             )
 
 
+def with_code(*, action: WithCode, user: User, code: str, address: str) -> list[str] | None:
+    """What the action returns; a wrong code counts like a wrong password."""
+    with _counting_failures(user.username, address):
+        return action(user=user, code=code)
+
+
 @contextmanager
 def _counting_failures(identifier: str, address: str) -> Iterator[None]:
     """Raises `TooMany` if there have been too many failures; counts one if the block raises `Invalid`."""
     # By name and by address is the same account.
     name = next((user.username for user in holders_of(identifier)), identifier).casefold()[:100]
+    address = limits.network_of(address)
     keys = {
         f"pair:{name}@{address}": settings.LOGIN_FAILURES_PER_HOUR,
         f"account:{name}": 5 * settings.LOGIN_FAILURES_PER_HOUR,
@@ -154,6 +171,7 @@ def _counting_failures(identifier: str, address: str) -> Iterator[None]:
     try:
         yield
     except Invalid:
+        LOGIN_FAILURES.inc()
         LoginFailure.objects.bulk_create(LoginFailure(key=key) for key in keys)
         raise
 
@@ -177,7 +195,7 @@ def revoke_token(*, user: User, token_id: str) -> None:
         gone, _ = Token.objects.filter(user=user, token_key=token_id).delete()
         if not gone:
             raise NotFound("There is no such device.", code="no_such_device")
-        _access_changed(user)
+        access_changed(user)
 
 
 def change_password(*, user: User, password: str, keep: Token | None = None) -> None:
@@ -194,12 +212,12 @@ def change_password(*, user: User, password: str, keep: Token | None = None) -> 
         user.set_password(password)
         user.save(update_fields=["password"])
         Token.objects.filter(user=user).exclude(pk=keep.pk if keep else "").delete()
-        _access_changed(user)
+        access_changed(user)
 
 
 def mail_password_reset(*, email: str, address: str) -> None:
     """Mails whoever reads that address a link for each of their accounts; nothing to nobody, which is not told."""
-    limits.spend("password-reset", address, per_minute=settings.SIGNUPS_PER_MINUTE)
+    limits.spend("password-reset", limits.network_of(address), per_minute=settings.SIGNUPS_PER_MINUTE)
     mailbox = sha256(email.casefold().encode()).hexdigest()
     limits.spend("password-reset", mailbox, per_minute=settings.SIGNUPS_PER_MINUTE)
     holders = holders_of(email)
@@ -242,7 +260,7 @@ def set_password_by_mail(*, user: User, password: str) -> None:
 def end_session(*, user: User) -> None:
     """A page session of the user has ended: its live connections close."""
     with transaction.atomic():
-        _access_changed(user)
+        access_changed(user)
 
 
 def change_profile(*, user: User, **fields: str) -> User:
@@ -285,7 +303,7 @@ def change_rights(
         User.objects.filter(pk=user.pk).update(is_staff=is_staff, is_superuser=is_superuser)
         user.groups.set(groups)
         user.user_permissions.set(permissions)
-        _access_changed(user)
+        access_changed(user)
 
 
 def delete_account(*, user: User) -> None:
@@ -297,16 +315,18 @@ def delete_account(*, user: User) -> None:
         user.email_confirmed_at = None
         user.is_active = user.is_staff = user.is_superuser = False
         user.deleted_at = timezone.now()
+        user.second_factor_at = None
         user.set_unusable_password()
         user.save(
             update_fields=[
                 *("username", "email", "email_confirmed_at", "first_name", "last_name", "password"),
-                *("is_active", "is_staff", "is_superuser", "deleted_at"),
+                *("is_active", "is_staff", "is_superuser", "deleted_at", "second_factor_at"),
             ]
         )
         user.groups.clear()
         user.user_permissions.clear()
         Token.objects.filter(user=user).delete()
+        delete_secrets(user)
         _person_changed(user)
     _leave_everything(user)  # what they came into meanwhile
 
@@ -334,21 +354,27 @@ def suspend_user(*, operator: User, user: User) -> None:
     if user.is_operator:
         raise Forbidden("Operators cannot be suspended: take the permission away first.", code="is_operator")
     if user.deleted_at is None:
-        _set_suspended(user, suspended=True)
+        _set_suspended(operator, user, suspended=True)
 
 
 def reinstate_user(*, operator: User, user: User) -> None:
     require_operator(operator)
     if user.deleted_at is None:
-        _set_suspended(user, suspended=False)
+        _set_suspended(operator, user, suspended=False)
 
 
-def _set_suspended(user: User, *, suspended: bool) -> None:
+def _set_suspended(operator: User, user: User, *, suspended: bool) -> None:
     with transaction.atomic(durable=True):
         user.is_active = not suspended
         user.suspended_at = timezone.now() if suspended else None
         user.save(update_fields=["is_active", "suspended_at"])
-        _access_changed(user)
+        note_deed(
+            operator=operator,
+            to=user,
+            called=user.username,
+            what="Suspended." if suspended else "Reinstated.",
+        )
+        access_changed(user)
 
 
 def create_ticket(*, user: User, token: Token | None, session_key: str | None) -> str:
@@ -380,13 +406,7 @@ def redeem_ticket(*, ticket: str) -> Credential:
     return replace(origin, expires_at=min(ends_at, origin.expires_at or ends_at), renewable=True)
 
 
-def _access_changed(user: User) -> None:
-    """Every hub compares the credentials of the user's live connections once this is committed."""
-    User.objects.filter(pk=user.pk).update(access_version=F("access_version") + 1)
-    transaction.on_commit(lambda: bell.ring_recheck(user.pk))
-
-
 def _person_changed(user: User) -> None:
     """The same, and every hub forgets under which name it has told of them."""
-    _access_changed(user)
+    access_changed(user)
     transaction.on_commit(bell.ring_people)

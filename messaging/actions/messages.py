@@ -8,6 +8,7 @@ from django.db import connection
 
 from messaging import events, limits, log, shapes
 from messaging.access import Access, access_of_member, access_to, members_of_pairs
+from messaging.actions.audit import note_deed
 from messaging.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
 from messaging.idempotency import request_digest, require_same
 from messaging.joint import Joint
@@ -211,6 +212,8 @@ def delete_message(*, user: User, chat: str, number: int) -> events.Message:
             message.deleted_at = chat_log.now
             message.deleted_by = user
             message.save(update_fields=["text", "deleted_at", "deleted_by"])
+            if message.author_id != user.pk:
+                note_deed(operator=user, to=message, called=f"message {number} of {chat}", what="Deleted.")
             log.blank(message)
             chat_log.append(
                 events.MessageDeleted,

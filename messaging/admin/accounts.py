@@ -7,6 +7,8 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from messaging.actions.accounts import (
     change_password,
@@ -17,6 +19,7 @@ from messaging.actions.accounts import (
     revoke_token,
     suspend_user,
 )
+from messaging.actions.second_factor import forget_second_factor
 from messaging.admin.base import LookOnly
 from messaging.errors import ParleyError
 from messaging.models import LoginFailure, Ticket, Token, User
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 else:
     PasswordForm = AdminPasswordChangeForm
     AnyUserAdmin = UserAdmin
+
+# Their pages show secrets.
+admin.site.unregister([StaticDevice, TOTPDevice])
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -55,10 +61,20 @@ class UserPages(LookOnly, AnyUserAdmin):
         ("Rights", {"fields": RIGHTS}),
         (
             "State",
-            {"fields": ("is_active", "is_bot", "suspended_at", "deleted_at", "date_joined", "last_login")},
+            {
+                "fields": (
+                    "is_active",
+                    "is_bot",
+                    "suspended_at",
+                    "deleted_at",
+                    "second_factor_at",
+                    "date_joined",
+                    "last_login",
+                )
+            },
         ),
     )
-    actions = ("suspend", "reinstate", "anonymise")
+    actions = ("suspend", "reinstate", "forget_second_factor", "anonymise")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Whoever may change people; superusers are changed by superusers only, the deleted by nobody."""
@@ -69,7 +85,15 @@ class UserPages(LookOnly, AnyUserAdmin):
         return obj.deleted_at is None and (not obj.is_superuser or request.user.is_superuser)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        state = ("is_active", "is_bot", "suspended_at", "deleted_at", "date_joined", "last_login")
+        state = (
+            "is_active",
+            "is_bot",
+            "suspended_at",
+            "deleted_at",
+            "second_factor_at",
+            "date_joined",
+            "last_login",
+        )
         return state if request.user.is_superuser else (*state, *RIGHTS)
 
     def changeform_view(
@@ -113,14 +137,33 @@ class UserPages(LookOnly, AnyUserAdmin):
     @admin.action(description="Suspend: silence at once, everywhere", permissions=["operate"])
     def suspend(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         operator = cast(User, request.user)
-        self.do_to_each(request, rows, lambda user: suspend_user(operator=operator, user=user), "Suspended.")
+        self.do_to_each(
+            request,
+            rows,
+            lambda user: suspend_user(operator=operator, user=user),
+            "Suspended.",
+            notes_itself=True,
+        )
 
     @admin.action(description="Reinstate after a suspension", permissions=["operate"])
     def reinstate(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda user: reinstate_user(operator=operator, user=user), "Reinstated."
+            request,
+            rows,
+            lambda user: reinstate_user(operator=operator, user=user),
+            "Reinstated.",
+            notes_itself=True,
         )
+
+    def has_superuser_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    @admin.action(
+        description="Forget the second factor: for who has lost phone and codes", permissions=["superuser"]
+    )
+    def forget_second_factor(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+        self.do_to_each(request, rows, lambda user: forget_second_factor(user=user), "Forgotten.")
 
     @admin.action(description="Anonymise: delete the account for good", permissions=["anonymise"])
     def anonymise(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:

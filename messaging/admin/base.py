@@ -37,9 +37,17 @@ class LookOnly(AnyModelAdmin):
         return may_change or super().has_view_permission(request, obj)
 
     def do_to_each(
-        self, request: HttpRequest, rows: QuerySet[Any], do: Callable[[Any], object], done: str
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        do: Callable[[Any], object],
+        done: str,
+        *,
+        notes_itself: bool = False,
     ) -> None:
-        """Does it to each row, each in a transaction of its own; says how many, and why not the others."""
+        """Does it to each row, each in a transaction of its own; says how many, and why not the others. Unless the
+        action `notes_itself`, it is written down here who did it.
+        """
         count = 0
         for row in rows:
             try:
@@ -47,7 +55,8 @@ class LookOnly(AnyModelAdmin):
             except ParleyError as error:
                 self.message_user(request, f"{row}: {error.sentence}", messages.ERROR)
             else:
-                self.log_change(request, row, done)
+                if not notes_itself:
+                    self.log_change(request, row, done)
                 count += 1
         if count:
             self.message_user(request, f"{done} ({count})", messages.SUCCESS)

@@ -68,6 +68,7 @@ class MessagePages(Said):
             rows,
             lambda message: delete_message(user=operator, chat=message.chat.uri, number=message.number),
             "Deleted.",
+            notes_itself=True,
         )
         return None
 

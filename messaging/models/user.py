@@ -1,12 +1,14 @@
 """People and bots who have an account, and what they prove it with."""
 
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
+from django.utils.crypto import salted_hmac
 from knox.models import AbstractAuthToken
 
 # No "@": a name must never be mistaken for somebody's e-mail address at log-in.
@@ -43,6 +45,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     list_version = models.PositiveIntegerField(
         default=0, help_text="Raised when the person's list of chats changes."
     )
+    second_factor_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when every log-in takes a one-time code."
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -70,6 +75,27 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     @property
     def display_name(self) -> str:
         return "deleted user" if self.deleted_at else self.username
+
+    @property
+    def lacks_second_factor(self) -> bool:
+        """Whether whatever rights there are wait until one is set up."""
+        return bool(settings.SECOND_FACTOR_REQUIRED) and self.second_factor_at is None
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return not self.lacks_second_factor and super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return not self.lacks_second_factor and super().has_module_perms(app_label)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Page sessions end with the password that they were begun with, and with the second factor or its absence."""
+        begun_with: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        since = "" if self.second_factor_at is None else self.second_factor_at.isoformat()
+        return (
+            salted_hmac("parley.session", begun_with + since, secret=secret).hexdigest()
+            if since
+            else begun_with
+        )
 
     @property
     def is_operator(self) -> bool:

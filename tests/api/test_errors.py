@@ -137,6 +137,29 @@ def test_people_with_a_browser_see_the_browsable_api(alice: User) -> None:
 
 
 @pytest.mark.usefixtures("within_a_minute")
+def test_one_device_that_asks_too_often_leaves_the_others_something(
+    as_alice: Caller, alice: User, settings: Settings
+) -> None:
+    settings.TOKEN_REQUESTS_PER_MINUTE = 2
+    assert [as_alice.get("/api/me/").status for _ in range(3)] == [200, 200, 429]
+    assert Caller(alice).get("/api/me/").status == 200
+
+
+@pytest.mark.usefixtures("within_a_minute")
+def test_an_address_that_asks_for_too_much_of_anything(as_alice: Caller, settings: Settings) -> None:
+    settings.ADDRESS_REQUESTS_PER_MINUTE = 2
+    settings.TRUSTED_PROXIES = 1
+    page = Client(REMOTE_ADDR="2001:db8::1")
+    answers = [page.get(path) for path in ("/login/", "/api/chats/feed/", "/login/")]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+    assert Client(REMOTE_ADDR="2001:db8::2").get("/login/").status_code == 429
+    assert Client(REMOTE_ADDR="2001:db8:1::").get("/login/").status_code == 200
+    settings.TRUSTED_PROXIES = 0  # then it may be a proxy, with everybody behind it
+    assert Client(REMOTE_ADDR="10.0.0.1").get("/login/").status_code == 200
+
+
+@pytest.mark.usefixtures("within_a_minute")
 def test_asking_too_often(as_alice: Caller, as_bob: Caller, nobody: Caller, settings: Settings) -> None:
     settings.REQUESTS_PER_MINUTE = 2
     for caller in (as_alice, nobody):

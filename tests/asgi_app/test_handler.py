@@ -144,6 +144,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 async def test_it_answers_as_djangos_own_handler_does(handler: OneHopHandler, name: str) -> None:
     ours = await Request(**REQUESTS[name]).ask(handler)
     theirs = await Request(**REQUESTS[name]).ask(ASGIHandler())
+    ours.headers = [header for header in ours.headers if header[0] != b"X-Request-ID"]
     assert ours == theirs
 
 

@@ -1,0 +1,246 @@
+"""Who may open another socket: counted by address before the handshake is answered, and by user when it is known who.
+
+Sockets that are open are counted over all processes. Each process keeps its own counts and, where there is Redis, a copy
+of them there that runs out unless it is refreshed, so that a killed process holds nobody's place for longer than a
+minute. Who comes while the last question is at Redis is asked about in the next one, so a crowd that reconnects costs a
+round trip per batch. With Redis down each process counts for itself: a limit is no reason to turn people away.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from redis import asyncio as aioredis
+from redis.exceptions import RedisError
+
+from messaging.counters import REDIS_ERRORS, REFUSALS
+from messaging.errors import TooMany
+from messaging.limits import WINDOW_S, countable
+
+logger = logging.getLogger("parley.admission")
+
+EXPIRES_S = 60
+REFRESH_EVERY_S = 20
+# How long a Redis that failed is left alone: nobody waits for its time-out again and again.
+AVOID_S = 5.0
+# When a place may be free again is anybody's guess.
+RETRY_WITHOUT_PLACE_S = 30.0
+# A socket that has been open that long without another of the same subject is nobody's flood.
+FORGOTTEN_AFTER_S = 7 * 86_400
+
+
+@dataclass
+class _Question:
+    """How many sockets of `subject` are open elsewhere; and how many handshakes there were, this one included, if it is one."""
+
+    subject: str
+    is_handshake: bool
+    answer: "asyncio.Future[tuple[int, int]]"
+
+
+@dataclass
+class Seat:
+    """One socket's place. `leave` may be called twice."""
+
+    admission: "Admission"
+    kind: str
+    subjects: list[str] = field(default_factory=list)
+    left: bool = False
+
+    async def belongs_to(self, user_id: int) -> None:
+        """It has come out whose it is. Raises `TooMany`."""
+        if not self.left:
+            await self.admission.take(self, f"user:{user_id}", settings.SOCKETS_PER_USER)
+
+    def leave(self) -> None:
+        if not self.left:
+            self.left = True
+            self.admission.let_go(self)
+
+
+class Admission:
+    """See the module: the sockets of this process, and what Redis knows of the others'."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.sockets: Counter[str] = Counter()
+        """Those that are open here, by kind."""
+        self._here: Counter[str] = Counter()
+        self._process = uuid4().hex
+        self._redis: aioredis.Redis | None = (
+            aioredis.Redis.from_url(
+                redis_url, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
+            )
+            if redis_url
+            else None
+        )
+        self._is_known = False
+        self._avoid_until = 0.0
+        self._questions: list[_Question] = []
+        self._changed: set[str] = set()
+        self._asking: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._handshakes: Counter[str] = Counter()
+        self._window = 0
+
+    async def enter(self, kind: str, scope: Mapping[str, Any]) -> Seat:
+        """A place for the socket of this handshake. Raises `TooMany`."""
+        seat = Seat(self, kind)
+        self.sockets[kind] += 1
+        try:
+            if address := countable(str((scope.get("client") or [""])[0])):
+                await self.take(seat, f"address:{address}", settings.SOCKETS_PER_ADDRESS, is_handshake=True)
+        except BaseException:
+            seat.leave()
+            raise
+        return seat
+
+    async def take(self, seat: Seat, subject: str, most: int, *, is_handshake: bool = False) -> None:
+        """One more of this subject's places, for this seat."""
+        seat.subjects.append(subject)
+        self._here[subject] += 1
+        elsewhere, handshakes = await self._ask(subject, is_handshake=is_handshake)
+        if handshakes > settings.HANDSHAKES_PER_MINUTE:
+            what, sentence = "handshake", "Too many new connections."
+            retry_after_s = max(1.0, WINDOW_S - time.time() % WINDOW_S)
+        elif elsewhere + self._here[subject] > most:
+            what, sentence = "socket", f"Too many open connections: at most {most}."
+            retry_after_s = RETRY_WITHOUT_PLACE_S
+        else:
+            return
+        REFUSALS.labels(what).inc()
+        # The socket may stay a little to hear why; it holds no place.
+        if subject in seat.subjects:
+            seat.subjects.remove(subject)
+            self._give_back([subject])
+        raise TooMany(sentence, retry_after_s=retry_after_s)
+
+    def let_go(self, seat: Seat) -> None:
+        self.sockets[seat.kind] -= 1
+        self._give_back(seat.subjects)
+        seat.subjects = []
+
+    def _give_back(self, subjects: list[str]) -> None:
+        for subject in subjects:
+            self._here[subject] -= 1
+            if not self._here[subject]:
+                del self._here[subject]
+        if self._redis is not None and subjects:
+            self._changed.update(subjects)
+            self._begin()
+
+    def _count_handshake(self, subject: str) -> int:
+        window = int(time.time() // WINDOW_S)
+        if window != self._window:
+            self._window = window
+            self._handshakes.clear()
+        self._handshakes[subject] += 1
+        return self._handshakes[subject]
+
+    async def _ask(self, subject: str, *, is_handshake: bool) -> tuple[int, int]:
+        handshakes = self._count_handshake(subject) if is_handshake else 0
+        if self._redis is None or time.monotonic() < self._avoid_until:
+            return 0, handshakes
+        question = _Question(subject, is_handshake, asyncio.get_running_loop().create_future())
+        self._questions.append(question)
+        self._begin()
+        elsewhere, counted = await question.answer
+        return elsewhere, max(handshakes, counted)
+
+    # Redis
+
+    def _begin(self) -> None:
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask_all())
+        if self._refreshing is None:
+            self._refreshing = asyncio.get_running_loop().create_task(self._stay_alive())
+
+    async def _ask_all(self) -> None:
+        try:
+            while self._questions or self._changed:
+                questions, self._questions = self._questions, []
+                changed, self._changed = self._changed, set()
+                try:
+                    await self._ask_redis(questions, changed | {question.subject for question in questions})
+                except (RedisError, OSError) as error:
+                    # What was not told now is told when Redis is back, where this process is not known any more.
+                    REDIS_ERRORS.labels("admission").inc()
+                    self._is_known = False
+                    self._avoid_until = time.monotonic() + AVOID_S
+                    logger.warning("Sockets are counted by each process for itself: %r", error)
+                finally:
+                    for question in questions:
+                        if not question.answer.done():
+                            question.answer.set_result((0, 0))
+        finally:
+            self._asking = None
+
+    async def _ask_redis(self, questions: list[_Question], changed: set[str]) -> None:
+        """One round trip: tells of what has changed here, asks what the others have."""
+        assert self._redis is not None
+        now = time.time()
+        handshakes = Counter(question.subject for question in questions if question.is_handshake)
+        subjects = list({question.subject for question in questions})
+        async with self._redis.pipeline(transaction=False) as pipe:
+            if not self._is_known:
+                changed = changed | set(self._here)
+                pipe.zadd(self._alive, {self._process: now + EXPIRES_S})
+            for subject in changed:
+                self._write(pipe, subject)
+            for subject, count in handshakes.items():
+                pipe.expire(self._handshakes_of(subject, now), 2 * WINDOW_S)
+                pipe.incrby(self._handshakes_of(subject, now), count)
+            for subject in subjects:
+                pipe.hgetall(self._sockets_of(subject))
+            pipe.zrangebyscore(self._alive, now, "+inf")
+            *answers, alive = await pipe.execute()
+        self._is_known = True
+        by_process = dict(zip(subjects, answers[len(answers) - len(subjects) :], strict=True))
+        told = answers[: len(answers) - len(subjects)]
+        counted = dict(zip(handshakes, told[len(told) - 2 * len(handshakes) + 1 :: 2], strict=True))
+        others = set(alive) - {self._process}
+        for question in questions:
+            elsewhere = sum(
+                int(count) for process, count in by_process[question.subject].items() if process in others
+            )
+            if not question.answer.done():
+                question.answer.set_result((elsewhere, counted.get(question.subject, 0)))
+
+    def _write(self, pipe: Any, subject: str) -> None:
+        key = self._sockets_of(subject)
+        if count := self._here.get(subject, 0):
+            pipe.hset(key, self._process, count)
+            pipe.expire(key, FORGOTTEN_AFTER_S)
+        else:
+            pipe.hdel(key, self._process)
+
+    async def _stay_alive(self) -> None:
+        """Tells of this process, and of all its sockets if Redis has come back without them."""
+        assert self._redis is not None
+        while True:
+            await asyncio.sleep(REFRESH_EVERY_S)
+            try:
+                now = time.time()
+                if await self._redis.zadd(self._alive, {self._process: now + EXPIRES_S}):
+                    self._is_known = False
+                    self._changed |= set(self._here)
+                    self._begin()
+                await self._redis.zremrangebyscore(self._alive, "-inf", now)
+            except (RedisError, OSError) as error:
+                REDIS_ERRORS.labels("admission").inc()
+                logger.debug("Redis was not told that this process is there: %r", error)
+
+    @property
+    def _alive(self) -> str:
+        return f"{settings.REDIS_PREFIX}:admission"
+
+    def _sockets_of(self, subject: str) -> str:
+        return f"{settings.REDIS_PREFIX}:sockets:{subject}"
+
+    def _handshakes_of(self, subject: str, now: float) -> str:
+        return f"{settings.REDIS_PREFIX}:handshakes:{subject}:{int(now // WINDOW_S)}"
