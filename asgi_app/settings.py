@@ -311,7 +311,7 @@ SPECTACULAR_SETTINGS = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATICFILES_DIRS = [("pages", BASE_DIR / "frontend" / "build" / "pages")]
+STATICFILES_DIRS = [(part, BASE_DIR / "frontend" / "build" / part) for part in ("app", "pages")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},

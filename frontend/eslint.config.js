@@ -2,17 +2,47 @@
 
 import js from "@eslint/js";
 import { defineConfig } from "eslint/config";
+import vue from "eslint-plugin-vue";
 import tseslint from "typescript-eslint";
+import vueParser from "vue-eslint-parser";
 
 export default defineConfig(
-  { ignores: ["build/", "node_modules/", "pages/"] },
+  { ignores: ["build/", "node_modules/", "pages/", "src/app/api/schema.ts"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {
-    files: ["**/*.ts"],
-    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    files: ["**/*.vue"],
+    extends: [vue.configs["flat/recommended"]],
     rules: {
+      // How it looks is Prettier's business.
+      "vue/html-indent": "off",
+      "vue/html-self-closing": "off",
+      "vue/max-attributes-per-line": "off",
+      "vue/singleline-html-element-content-newline": "off",
+      "vue/html-closing-bracket-newline": "off",
+      "vue/multiline-html-element-content-newline": "off",
+      "vue/multi-word-component-names": "off",
+      "vue/no-v-html": "error",
+      "vue/block-lang": ["error", { script: { lang: "ts" } }],
+      "vue/component-api-style": ["error", ["script-setup"]],
+      "vue/no-undef-components": ["error", { ignorePatterns: ["RouterLink", "RouterView"] }],
+    },
+  },
+  {
+    files: ["**/*.ts", "**/*.vue"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: {
+      parser: vueParser,
+      parserOptions: {
+        parser: tseslint.parser,
+        projectService: true,
+        extraFileExtensions: [".vue"],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      // TypeScript knows what there is.
+      "no-undef": "off",
       eqeqeq: "error",
       "no-console": "error",
       // Pages show what strangers wrote: text goes in as text.

@@ -3,6 +3,7 @@
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vitest/config";
 
 const pages = fileURLToPath(new URL("src/pages/", import.meta.url));
@@ -11,6 +12,8 @@ const entries = readdirSync(pages)
   .map((name) => [basename(name, ".ts"), pages + name] as const);
 
 export default defineConfig({
+  // Only the tests of the app meet components here; vite.app.config.ts builds it.
+  plugins: [vue()],
   // Django says where static files are served from; among themselves the scripts find each other.
   base: "./",
   publicDir: false,

@@ -181,7 +181,14 @@ def install_node_modules() -> None:
 def build_pages() -> None:
     install_node_modules()
     stamp = FRONTEND / "build" / ".built-from"
-    sources = ["package-lock.json", "package.json", "src", "tsconfig.json", "vite.config.ts"]
+    sources = [
+        "package-lock.json",
+        "package.json",
+        "src",
+        "tsconfig.json",
+        "vite.app.config.ts",
+        "vite.config.ts",
+    ]
     wanted = fingerprint(FRONTEND / name for name in sources)
     if stamped(stamp) == wanted:
         return

@@ -1,11 +1,12 @@
 """The addresses of the pages."""
 
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
 from frontend.pages.policy import PAGES
 from frontend.pages.views import (
     accounts,
     addresses,
+    app,
     chats,
     feed,
     messages,
@@ -46,6 +47,8 @@ register_converter(Number, "number")
 
 app_name = PAGES
 urlpatterns = [
+    path("app/sw.js", app.worker, name="app-worker"),
+    re_path(r"^app(?:/.*)?$", app.app, name="app"),
     path("", feed.feed, name="feed"),
     path("messages/<uri:uri>/<number:number>/", messages.message, name="message"),
     path("messages/<uri:uri>/<number:number>/edit/", messages.edit, name="message-edit"),

@@ -1,6 +1,7 @@
 /** The form that posts, while the script looks after it. */
 
 import { part } from "./dom";
+import { newClientId } from "./outbox";
 
 const TYPING_EVERY_MS = 3_000;
 
@@ -47,11 +48,4 @@ export function lookAfter(form: HTMLFormElement, { postsOnEnter, post, typing }:
       typing();
     }
   });
-}
-
-/** Not `crypto.randomUUID`: pages without TLS do not have it. */
-function newClientId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
 }

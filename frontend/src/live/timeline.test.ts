@@ -1,7 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { deleted, edited, message, page, posted } from "../cast/messages";
 import type { AnyEvent } from "../wire";
-import { apply, begin, extend, MOST_SHOWN, replace, reveal, show, type Timeline } from "./timeline";
+import {
+  append,
+  apply,
+  begin,
+  extend,
+  MOST_HELD,
+  MOST_SHOWN,
+  replace,
+  reveal,
+  show,
+  type Timeline,
+  trimNewest,
+  trimOldest,
+  waitingIn,
+} from "./timeline";
 
 const EARLY = "2026-01-31T12:01:00.000Z";
 const LATE = "2026-01-31T12:02:00.000Z";
@@ -75,6 +89,39 @@ describe("a timeline", () => {
     expect(numbers(timeline)).toEqual([7, 8, 9, 10, 11, 12]);
     expect(timeline.hasOlder).toBe(true);
     expect(extend(timeline, page(1, 6)).hasOlder).toBe(false);
+  });
+
+  it("goes on towards the newest page by page, and there takes in what has arrived", () => {
+    let timeline = begin(page(1, 3, { has_newer: true }));
+    timeline = apply(timeline, posted(9), true);
+    timeline = append(timeline, page(4, 6, { has_newer: true }));
+    expect(numbers(timeline)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(waitingIn(timeline)).toBe(1);
+    timeline = append(timeline, page(7, 8));
+    expect(numbers(timeline)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(timeline.reachesNewest).toBe(true);
+    expect(waitingIn(timeline)).toBe(0);
+  });
+
+  it("holds only so many, counts the others, and reads them when it comes to them", () => {
+    let timeline = begin(page(1, 2));
+    for (let number = 3; number <= MOST_HELD + 4; number += 1) {
+      timeline = apply(timeline, posted(number), false);
+    }
+    expect(timeline.held.length).toBeLessThanOrEqual(MOST_HELD);
+    expect(waitingIn(timeline)).toBe(MOST_HELD + 2);
+    expect(timeline.reachesNewest).toBe(false);
+    expect(numbers(append(timeline, page(3, MOST_HELD + 4)))).toHaveLength(MOST_HELD + 4);
+  });
+
+  it("lets go of what is far from the reader, and knows that there is more", () => {
+    const newer = trimOldest(begin(page(1, 10)), 4);
+    expect(numbers(newer)).toEqual([7, 8, 9, 10]);
+    expect(newer.hasOlder).toBe(true);
+    const older = trimNewest(begin(page(1, 10)), 4);
+    expect(numbers(older)).toEqual([1, 2, 3, 4]);
+    expect(older.reachesNewest).toBe(false);
+    expect(trimNewest(older, 4)).toBe(older);
   });
 
   it("takes the answer to a change in the place of the message", () => {

@@ -4,19 +4,34 @@ import type { AnyEvent, Message, MessagePage } from "../wire";
 
 /** How many messages stay on a page that is left open; older ones are a click away. */
 export const MOST_SHOWN = 500;
+/** How many are held; beyond that they are only counted, and read when they are asked for. */
+export const MOST_HELD = 100;
 
 export interface Timeline {
   /** Shown, by their numbers. */
   readonly messages: readonly Message[];
   /** Arrived while the reader was looking at something older; shown when they ask for them. */
   readonly held: readonly Message[];
+  /** How many more have arrived than are held. */
+  readonly dropped: number;
   readonly hasOlder: boolean;
   /** Whether it reaches to the newest message: else what is posted belongs on another page. */
   readonly reachesNewest: boolean;
 }
 
 export function begin(page: MessagePage): Timeline {
-  return { messages: page.messages, held: [], hasOlder: page.has_older, reachesNewest: !page.has_newer };
+  return {
+    messages: page.messages,
+    held: [],
+    dropped: 0,
+    hasOlder: page.has_older,
+    reachesNewest: !page.has_newer,
+  };
+}
+
+/** How many messages have arrived that are not shown. */
+export function waitingIn(timeline: Timeline): number {
+  return timeline.held.length + timeline.dropped;
 }
 
 /** `atNewest`: whether the reader is where new messages appear, so that nothing moves away under their eyes. */
@@ -54,7 +69,7 @@ export function show(timeline: Timeline, message: Message): Timeline {
     return timeline; // It will come with the page of older messages that it is on.
   }
   if (!timeline.reachesNewest && (last === undefined || message.number > last.number)) {
-    return { ...timeline, held: insert(timeline.held, message) };
+    return keep(timeline, message);
   }
   return trim({ ...timeline, messages: insert(timeline.messages, message) });
 }
@@ -62,18 +77,53 @@ export function show(timeline: Timeline, message: Message): Timeline {
 function hold(timeline: Timeline, message: Message): Timeline {
   const last = timeline.messages.at(-1);
   const isNewest = last === undefined || message.number > last.number;
-  return isNewest ? { ...timeline, held: insert(timeline.held, message) } : show(timeline, message);
+  return isNewest ? keep(timeline, message) : show(timeline, message);
+}
+
+function keep(timeline: Timeline, message: Message): Timeline {
+  const held = insert(timeline.held, message);
+  if (held.length <= MOST_HELD) {
+    return { ...timeline, held };
+  }
+  return { ...timeline, held: [], dropped: timeline.dropped + held.length, reachesNewest: false };
 }
 
 /** Shows what was held. */
 export function reveal(timeline: Timeline): Timeline {
-  return timeline.held.reduce(show, { ...timeline, held: [] });
+  return timeline.held.reduce(show, { ...timeline, held: [], dropped: 0 });
 }
 
 /** Puts a page of older messages before the others. */
 export function extend(timeline: Timeline, page: MessagePage): Timeline {
   const messages = page.messages.reduce(insert, timeline.messages);
   return { ...timeline, messages, hasOlder: page.has_older };
+}
+
+/** Puts a page of newer messages after the others. */
+export function append(timeline: Timeline, page: MessagePage): Timeline {
+  const messages = page.messages.reduce(insert, timeline.messages);
+  if (!page.has_newer) {
+    return reveal({ ...timeline, messages, dropped: 0, reachesNewest: true });
+  }
+  const last = messages.at(-1)?.number ?? 0;
+  const held = timeline.held.filter(({ number }) => number > last);
+  return { ...timeline, messages, held, dropped: Math.max(0, timeline.dropped - page.messages.length) };
+}
+
+/** Lets go of what is furthest from a reader of the oldest messages. */
+export function trimNewest(timeline: Timeline, most: number): Timeline {
+  if (timeline.messages.length <= most) {
+    return timeline;
+  }
+  return { ...timeline, messages: timeline.messages.slice(0, most), reachesNewest: false };
+}
+
+/** Lets go of what is furthest from a reader of the newest messages. */
+export function trimOldest(timeline: Timeline, most: number): Timeline {
+  if (timeline.messages.length <= most) {
+    return timeline;
+  }
+  return { ...timeline, messages: timeline.messages.slice(-most), hasOlder: true };
 }
 
 /** The message as it stands in the timeline, a newer version from an answer in its place. */
@@ -102,8 +152,5 @@ function change(timeline: Timeline, number: number, to: (message: Message) => Me
 }
 
 function trim(timeline: Timeline): Timeline {
-  if (timeline.messages.length <= MOST_SHOWN) {
-    return timeline;
-  }
-  return { ...timeline, messages: timeline.messages.slice(-MOST_SHOWN), hasOlder: true };
+  return trimOldest(timeline, MOST_SHOWN);
 }

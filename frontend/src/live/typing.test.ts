@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Typing } from "./typing";
+import { Typing, typingText } from "./typing";
 
 let line = "";
 let typing: Typing;
@@ -7,7 +7,7 @@ let typing: Typing;
 beforeEach(() => {
   vi.useFakeTimers();
   line = "";
-  typing = new Typing((text) => (line = text));
+  typing = new Typing((names) => (line = typingText(names)));
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -4,10 +4,10 @@ const LASTS_MS = 5_000;
 
 export class Typing {
   private readonly writers = new Map<number, { name: string; timer: ReturnType<typeof setTimeout> }>();
-  private readonly changed: (text: string) => void;
+  private readonly changed: (names: readonly string[]) => void;
 
-  /** `changed` gets the line that says who is writing, empty for nobody. */
-  constructor(changed: (text: string) => void) {
+  /** `changed` gets the names of those who are writing, the longest at it first. */
+  constructor(changed: (names: readonly string[]) => void) {
     this.changed = changed;
   }
 
@@ -17,24 +17,29 @@ export class Typing {
       this.stop(userId);
     }, LASTS_MS);
     this.writers.set(userId, { name, timer });
-    this.changed(this.line());
+    this.tell();
   }
 
   stop(userId: number): void {
     clearTimeout(this.writers.get(userId)?.timer);
     if (this.writers.delete(userId)) {
-      this.changed(this.line());
+      this.tell();
     }
   }
 
-  private line(): string {
-    const [first, second] = [...this.writers.values()].map(({ name }) => name);
-    if (first === undefined) {
-      return "";
-    }
-    if (second === undefined) {
-      return `${first} is writing…`;
-    }
-    return this.writers.size === 2 ? `${first} and ${second} are writing…` : "Several people are writing…";
+  private tell(): void {
+    this.changed([...this.writers.values()].map(({ name }) => name));
   }
+}
+
+/** The line that says so, empty for nobody. */
+export function typingText(names: readonly string[]): string {
+  const [first, second] = names;
+  if (first === undefined) {
+    return "";
+  }
+  if (second === undefined) {
+    return `${first} is writing…`;
+  }
+  return names.length === 2 ? `${first} and ${second} are writing…` : "Several people are writing…";
 }

@@ -7,13 +7,13 @@ import { openDialogs } from "../live/dialogs";
 import { dataOf, part } from "../live/dom";
 import { edgeOf } from "../live/edge";
 import { Fragments } from "../live/fragments";
-import { Outbox } from "../live/outbox";
+import { Outbox, windowShelf } from "../live/outbox";
 import { post, readPage, Refusal } from "../live/rest";
 import { type Marks, marksOf, raise, seenBy, seenText } from "../live/seen";
 import { connection, followOwn } from "../live/socket";
 import { badgeOf } from "../live/status";
-import { apply, begin, extend, replace, reveal, show, type Timeline } from "../live/timeline";
-import { Typing } from "../live/typing";
+import { apply, begin, extend, replace, reveal, show, type Timeline, waitingIn } from "../live/timeline";
+import { Typing, typingText } from "../live/typing";
 import { MessageList } from "../live/view";
 import type { AnyDoorbell, AnyEvent, Message, MessagePage, Person } from "../wire";
 
@@ -47,7 +47,7 @@ const view = new MessageList(list, part(document, "template[data-message-templat
   isWritable: data.writable,
 });
 const edge = edgeOf(root.querySelector("[data-scroll]"), () => {
-  if (timeline.held.length > 0 && timeline.reachesNewest && edge.isNear()) {
+  if (waitingIn(timeline) > 0 && timeline.reachesNewest && edge.isNear()) {
     revealHeld();
   }
   markReadSoon();
@@ -61,8 +61,7 @@ const outbox = new Outbox({
   changed: () => {
     renderSoon();
   },
-  storage: sessionStorage,
-  key: `drafts:${me?.id ?? 0}:${uri}`,
+  shelf: windowShelf(sessionStorage, `drafts:${me?.id ?? 0}:${uri}`),
 });
 
 let isRenderDue = false;
@@ -85,8 +84,8 @@ function render(): void {
   part(root, "[data-empty]").hidden = list.childElementCount > 0;
   part(root, "[data-older-row]").hidden = !timeline.hasOlder;
   const waiting = part(root, "[data-waiting]");
-  waiting.hidden = timeline.held.length === 0;
-  part(waiting, "button").textContent = `${timeline.held.length} new`;
+  waiting.hidden = waitingIn(timeline) === 0;
+  part(waiting, "button").textContent = `${waitingIn(timeline)} new`;
   renderSeen();
   markReadSoon();
 }
@@ -141,8 +140,8 @@ const subscription = centrifuge.newSubscription(`chat.${uri}`, {
 });
 const fragments = new Fragments();
 const announcer = new Announcer(part(document, "[data-announcer]"));
-const typing = new Typing((line) => {
-  part(root, "[data-typing]").textContent = line;
+const typing = new Typing((names) => {
+  part(root, "[data-typing]").textContent = typingText(names);
 });
 /** Events that come while the page is being read afresh: applied to what was read. Null: it isn't. */
 let early: AnyEvent[] | null = null;
@@ -335,7 +334,7 @@ if (composer !== null) {
   lookAfter(composer, {
     postsOnEnter: data.kind !== "feed",
     post: (clientId, text) => {
-      outbox.add(clientId, text);
+      void outbox.add(clientId, text);
       edge.goThere();
     },
     typing: () => {
@@ -351,9 +350,9 @@ list.addEventListener("click", (event) => {
   const clientId = pressed?.closest<HTMLElement>("[data-draft]")?.dataset["draft"];
   if (clientId !== undefined) {
     if (pressed?.dataset["action"] === "retry") {
-      outbox.retry(clientId);
+      void outbox.retry(clientId);
     } else {
-      outbox.discard(clientId);
+      void outbox.discard(clientId);
     }
   }
 });
