@@ -105,7 +105,7 @@ def _posted_before(
         author__in={post.user.pk for post in keyed},
         client_id__in={post.client_id for post in keyed},
     )
-    return {(row.chat_id, row.author_id, row.client_id): row for row in rows.select_related("author")}
+    return {(row.chat_id, row.author_id, row.client_id): row for row in rows.select_related("author", "contact")}
 
 
 def _next_message(chat_log: ChatLog, post: Post, *, author: User) -> Message:
@@ -193,7 +193,7 @@ def delete_message(*, user: User, chat: str, number: int) -> events.Message:
 
 
 def _message_to_change(chat: Chat, number: int, access: Access | None) -> Message:
-    visible = Message.objects.filter(chat=chat, number=number).select_related("author")
+    visible = Message.objects.filter(chat=chat, number=number).select_related("author", "contact")
     message = (visible if access is None else visible.filter(access.visible())).first()
     if message is None:
         raise NotFound("There is no such message.", code="no_such_message")

@@ -33,6 +33,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     )
     email = models.EmailField(blank=True, default="")
     is_bot = models.BooleanField(default=False)
+    bot_name = models.CharField(
+        max_length=40, blank=True, default="", help_text="Of a bot: the module of ours that answers for it."
+    )
     access_version = models.PositiveIntegerField(
         default=0,
         help_text="Raised by whatever changes what this account may see; live connections compare it.",
@@ -51,6 +54,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
             models.UniqueConstraint(Lower("username"), name="user_username_unique_any_case"),
             models.UniqueConstraint(
                 Lower("email"), name="user_email_unique_any_case", condition=~Q(email="")
+            ),
+            models.UniqueConstraint(
+                fields=["bot_name"], name="user_bot_name_once", condition=~Q(bot_name="")
             ),
         ]
         permissions = [("operate", "May delete any message and suspend people (operator)")]

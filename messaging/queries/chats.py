@@ -204,7 +204,7 @@ def _summaries(chats: Sequence[Chat], user: User | None) -> list[ChatSummary]:
     last = {
         row.chat_id: row
         for row in Message.objects.filter(chat__in=ids, number=F("chat__message_count")).select_related(
-            "author"
+            "author", "contact"
         )
     }
     counts = member_counts(chats)

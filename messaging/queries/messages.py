@@ -36,7 +36,7 @@ def messages_of(
         raise Invalid("Give one of `before`, `after` and `around`, not several.")
     limit = min(max(limit, 1), MAX_PAGE)
     position = positions.position_of(access.chat)
-    visible = Message.objects.filter(access.visible(), chat=access.chat).select_related("author")
+    visible = Message.objects.filter(access.visible(), chat=access.chat).select_related("author", "contact")
     if around is not None:
         older = _older(visible.filter(number__lte=around), limit // 2 + 1)
         newer = list(visible.filter(number__gt=around).order_by("number")[: limit // 2])
@@ -70,7 +70,7 @@ def message_numbered(access: Access, number: int) -> Message:
     access.require_read()
     row = (
         Message.objects.filter(access.visible(), chat=access.chat, number=number)
-        .select_related("author")
+        .select_related("author", "contact")
         .first()
     )
     if row is None:
