@@ -176,6 +176,18 @@ REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", 1200)
 LOGIN_FAILURES_PER_HOUR = env.int("LOGIN_FAILURES_PER_HOUR", 20)
 SIGNUPS_PER_MINUTE = env.int("SIGNUPS_PER_MINUTE", 10)
 
+# --- Bots ----------------------------------------------------------------------------------------------------
+
+BOT_MODULES: list[str] = env.list("BOT_MODULES", [])
+# Which bot answers for an account of a platform, where they are not of one name: `telegram/account` → bot.
+BOT_ACCOUNTS: dict[str, str] = env.dict("BOT_ACCOUNTS", {})
+INBOUND_DAYS = env.int("INBOUND_DAYS", 14)
+CONTACT_MESSAGES_KEPT = env.int("CONTACT_MESSAGES_KEPT", 5000)
+WORKER_THREADS = env.int("WORKER_THREADS", 4)
+# What a worker has claimed is another's after that, so a request to a platform must be over in less than half of it.
+WORKER_LEASE_S = env.float("WORKER_LEASE_S", 30.0)
+PLATFORM_TIMEOUT_S = env.float("PLATFORM_TIMEOUT_S", 10.0)
+
 # --- Accounts ------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "messaging.User"

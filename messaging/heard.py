@@ -114,3 +114,12 @@ class Arrival:
     heard: Heard | None = None
     profile: Profile = field(default_factory=Profile)
     error: str = ""
+
+
+def said(text: str, **fields: Any) -> Heard:
+    """Words that somebody typed: a command if they begin with a slash. `/start@verses_bot` is `start`."""
+    word, _, argument = text.strip().partition(" ")
+    command = word[1:].partition("@")[0].lower()
+    if word.startswith("/") and command:
+        return Heard(kind=Kind.COMMAND, text=text, command=command, argument=argument.strip(), **fields)
+    return Heard(kind=Kind.TEXT, text=text, **fields)

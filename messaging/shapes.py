@@ -1,10 +1,11 @@
 """Rows as the shapes we send: the one place that turns a user, a message or an event row into what clients see."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from messaging.events import Contact as ContactShape
+from messaging.events import DeliveryState, Person, Reference, encode, people_in, wire_form
 from messaging.events import Message as MessageShape
-from messaging.events import Person, Reference, encode, people_in, wire_form
 from messaging.models import Chat, Contact, Event, Message, User
 
 
@@ -64,7 +65,7 @@ def message(row: Message) -> MessageShape:
         deleted_at=row.deleted_at,
         deleted_by=row.deleted_by_id,
         client_id=row.client_id,
-        delivery=row.delivery or None,
+        delivery=cast(DeliveryState | None, row.delivery or None),
     )
 
 

@@ -6,258 +6,490 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('messaging', '0002_feed_and_epoch'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("messaging", "0002_feed_and_epoch"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BotSetting',
+            name="BotSetting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bot', models.CharField(max_length=40)),
-                ('key', models.CharField(max_length=60)),
-                ('value', models.TextField(blank=True, default='')),
-                ('changed_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("bot", models.CharField(max_length=40)),
+                ("key", models.CharField(max_length=60)),
+                ("value", models.TextField(blank=True, default="")),
+                ("changed_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('platform', models.CharField(max_length=16)),
-                ('account', models.CharField(max_length=64)),
-                ('external_id', models.CharField(max_length=64)),
-                ('first_name', models.CharField(blank=True, default='', max_length=100)),
-                ('last_name', models.CharField(blank=True, default='', max_length=100)),
-                ('username', models.CharField(blank=True, default='', max_length=100)),
-                ('picture_url', models.CharField(blank=True, default='', max_length=500)),
-                ('language', models.CharField(blank=True, default='', help_text='As the platform says.', max_length=16)),
-                ('chosen_language', models.CharField(blank=True, default='', max_length=16)),
-                ('time_zone', models.CharField(blank=True, default='', max_length=64)),
-                ('profile_at', models.DateTimeField(blank=True, help_text='When the platform was last asked.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('heard_at', models.DateTimeField(blank=True, help_text='When they last said something.', null=True)),
-                ('banned_at', models.DateTimeField(blank=True, null=True)),
-                ('unreachable_at', models.DateTimeField(blank=True, help_text='Since when they block the bot.', null=True)),
-                ('referral', models.CharField(blank=True, default='', help_text='What first led them here.', max_length=100)),
-                ('latitude', models.FloatField(blank=True, null=True)),
-                ('longitude', models.FloatField(blank=True, null=True)),
-                ('place', models.CharField(blank=True, default='', help_text='The location in words.', max_length=200)),
-                ('paced_until', models.DateTimeField(blank=True, help_text='Up to when their share of what we may send is spent.', null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("platform", models.CharField(max_length=16)),
+                ("account", models.CharField(max_length=64)),
+                ("external_id", models.CharField(max_length=64)),
+                ("first_name", models.CharField(blank=True, default="", max_length=100)),
+                ("last_name", models.CharField(blank=True, default="", max_length=100)),
+                ("username", models.CharField(blank=True, default="", max_length=100)),
+                ("picture_url", models.CharField(blank=True, default="", max_length=500)),
+                (
+                    "language",
+                    models.CharField(
+                        blank=True, default="", help_text="As the platform says.", max_length=16
+                    ),
+                ),
+                ("chosen_language", models.CharField(blank=True, default="", max_length=16)),
+                ("time_zone", models.CharField(blank=True, default="", max_length=64)),
+                (
+                    "profile_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When the platform was last asked.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "heard_at",
+                    models.DateTimeField(blank=True, help_text="When they last said something.", null=True),
+                ),
+                ("banned_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "unreachable_at",
+                    models.DateTimeField(blank=True, help_text="Since when they block the bot.", null=True),
+                ),
+                (
+                    "referral",
+                    models.CharField(
+                        blank=True, default="", help_text="What first led them here.", max_length=100
+                    ),
+                ),
+                ("latitude", models.FloatField(blank=True, null=True)),
+                ("longitude", models.FloatField(blank=True, null=True)),
+                (
+                    "place",
+                    models.CharField(
+                        blank=True, default="", help_text="The location in words.", max_length=200
+                    ),
+                ),
+                (
+                    "paced_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Up to when their share of what we may send is spent.",
+                        null=True,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('edits', models.CharField(blank=True, default='', help_text="The platform's id of the message it replaces.", max_length=200)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('read', 'Read'), ('failed', 'Failed'), ('skipped', 'Skipped')], default='waiting', max_length=9)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('due_at', models.DateTimeField()),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('lost', models.PositiveIntegerField(default=0, help_text='Tries whose outcome was never recorded: it may have arrived more often.')),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('external_ids', models.JSONField(default=list, help_text="The platform's ids of its parts.")),
-                ('code', models.CharField(blank=True, default='', max_length=40)),
-                ('reason', models.CharField(blank=True, default='', max_length=300)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "edits",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="The platform's id of the message it replaces.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("read", "Read"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="waiting",
+                        max_length=9,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("due_at", models.DateTimeField()),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "lost",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Tries whose outcome was never recorded: it may have arrived more often.",
+                    ),
+                ),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "external_ids",
+                    models.JSONField(default=list, help_text="The platform's ids of its parts."),
+                ),
+                ("code", models.CharField(blank=True, default="", max_length=40)),
+                ("reason", models.CharField(blank=True, default="", max_length=300)),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='Inbound',
+            name="Inbound",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('platform', models.CharField(max_length=16)),
-                ('account', models.CharField(max_length=64)),
-                ('external_id', models.CharField(max_length=200)),
-                ('person', models.CharField(blank=True, default='', max_length=64)),
-                ('kind', models.CharField(max_length=16)),
-                ('heard', models.JSONField(null=True)),
-                ('profile', models.JSONField(default=dict)),
-                ('raw', models.JSONField(help_text='As it came; forgotten after a while.', null=True)),
-                ('happened_at', models.DateTimeField(help_text="The platform's time.", null=True)),
-                ('received_at', models.DateTimeField(db_index=True)),
-                ('repeats', models.PositiveIntegerField(default=0, help_text='How often it came again.')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('parked', 'Parked')], default='waiting', max_length=8)),
-                ('outcome', models.CharField(blank=True, default='', max_length=200)),
-                ('error', models.TextField(blank=True, default='')),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('apologised', models.BooleanField(default=False)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("platform", models.CharField(max_length=16)),
+                ("account", models.CharField(max_length=64)),
+                ("external_id", models.CharField(max_length=200)),
+                ("person", models.CharField(blank=True, default="", max_length=64)),
+                ("kind", models.CharField(max_length=16)),
+                ("heard", models.JSONField(null=True)),
+                ("profile", models.JSONField(default=dict)),
+                ("raw", models.JSONField(help_text="As it came; forgotten after a while.", null=True)),
+                ("happened_at", models.DateTimeField(help_text="The platform's time.", null=True)),
+                ("received_at", models.DateTimeField(db_index=True)),
+                ("repeats", models.PositiveIntegerField(default=0, help_text="How often it came again.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("parked", "Parked")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("outcome", models.CharField(blank=True, default="", max_length=200)),
+                ("error", models.TextField(blank=True, default="")),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("apologised", models.BooleanField(default=False)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='LinkCode',
+            name="LinkCode",
             fields=[
-                ('digest', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Pace',
+            name="Pace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('platform', models.CharField(max_length=16)),
-                ('account', models.CharField(max_length=64)),
-                ('paced_until', models.DateTimeField(blank=True, null=True)),
-                ('paused_until', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, default='', max_length=300)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("platform", models.CharField(max_length=16)),
+                ("account", models.CharField(max_length=64)),
+                ("paced_until", models.DateTimeField(blank=True, null=True)),
+                ("paused_until", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, default="", max_length=300)),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='message',
-            name='message_deleted_is_blank',
+            model_name="message",
+            name="message_deleted_is_blank",
         ),
         migrations.AddField(
-            model_name='chat',
-            name='bot',
-            field=models.ForeignKey(blank=True, help_text='Of a thread: the bot in it, if a module of ours answers for it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="chat",
+            name="bot",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Of a thread: the bot in it, if a module of ours answers for it.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='delivery',
-            field=models.CharField(blank=True, choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('read', 'Read'), ('failed', 'Failed'), ('skipped', 'Skipped')], default='', max_length=9),
+            model_name="message",
+            name="delivery",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("waiting", "Waiting"),
+                    ("sent", "Sent"),
+                    ("delivered", "Delivered"),
+                    ("read", "Read"),
+                    ("failed", "Failed"),
+                    ("skipped", "Skipped"),
+                ],
+                default="",
+                max_length=9,
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='external_id',
-            field=models.CharField(blank=True, default='', help_text="The platform's id of it.", max_length=200),
+            model_name="message",
+            name="external_id",
+            field=models.CharField(
+                blank=True, default="", help_text="The platform's id of it.", max_length=200
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='extras',
-            field=models.JSONField(blank=True, help_text='Buttons, pictures … (`messaging/content.py`).', null=True),
+            model_name="message",
+            name="extras",
+            field=models.JSONField(
+                blank=True, help_text="Buttons, pictures … (`messaging/content.py`).", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='user',
-            name='bot_name',
-            field=models.CharField(blank=True, default='', help_text='Of a bot: the module of ours that answers for it.', max_length=40),
+            model_name="user",
+            name="bot_name",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="Of a bot: the module of ours that answers for it.",
+                max_length=40,
+            ),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='author',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="message",
+            name="author",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(condition=models.Q(('bot_name', ''), _negated=True), fields=('bot_name',), name='user_bot_name_once'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("bot_name", ""), _negated=True),
+                fields=("bot_name",),
+                name="user_bot_name_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='botsetting',
-            constraint=models.UniqueConstraint(fields=('bot', 'key'), name='bot_setting_once'),
+            model_name="botsetting",
+            constraint=models.UniqueConstraint(fields=("bot", "key"), name="bot_setting_once"),
         ),
         migrations.CreateModel(
-            name='BotState',
+            name="BotState",
             fields=[
-                ('contact', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='state', serialize=False, to='messaging.contact')),
-                ('version', models.PositiveBigIntegerField(default=1)),
-                ('data', models.JSONField(default=dict)),
+                (
+                    "contact",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="state",
+                        serialize=False,
+                        to="messaging.contact",
+                    ),
+                ),
+                ("version", models.PositiveBigIntegerField(default=1)),
+                ("data", models.JSONField(default=dict)),
             ],
         ),
         migrations.AddField(
-            model_name='contact',
-            name='chat',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='contact', to='messaging.chat'),
+            model_name="contact",
+            name="chat",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="contact", to="messaging.chat"
+            ),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='referred_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='referred', to='messaging.contact'),
+            model_name="contact",
+            name="referred_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="referred",
+                to="messaging.contact",
+            ),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='taken_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="contact",
+            name="taken_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='user',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to=settings.AUTH_USER_MODEL),
+            model_name="contact",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="contacts",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='contact',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='messaging.contact'),
+            model_name="message",
+            name="contact",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="messaging.contact",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('external_id', ''), _negated=True), fields=['chat', 'external_id'], name='message_external_id'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=["chat", "external_id"],
+                name="message_external_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('deleted_at__isnull', True), models.Q(('extras__isnull', True), ('text', '')), _connector='OR'), name='message_deleted_is_blank'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("deleted_at__isnull", True),
+                    models.Q(("extras__isnull", True), ("text", "")),
+                    _connector="OR",
+                ),
+                name="message_deleted_is_blank",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('author__isnull', True), ('contact__isnull', True), _connector='XOR'), name='message_one_author'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("author__isnull", True), ("contact__isnull", True), _connector="XOR"),
+                name="message_one_author",
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='contact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='messaging.contact'),
+            model_name="delivery",
+            name="contact",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="messaging.contact"
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='messaging.message'),
+            model_name="delivery",
+            name="message",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="messaging.message"
+            ),
         ),
         migrations.AddField(
-            model_name='inbound',
-            name='contact',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='inbounds', to='messaging.contact'),
+            model_name="inbound",
+            name="contact",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="inbounds",
+                to="messaging.contact",
+            ),
         ),
         migrations.AddField(
-            model_name='inbound',
-            name='message',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='inbounds', to='messaging.message'),
+            model_name="inbound",
+            name="message",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="inbounds",
+                to="messaging.message",
+            ),
         ),
         migrations.AddField(
-            model_name='linkcode',
-            name='contact',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='messaging.contact'),
+            model_name="linkcode",
+            name="contact",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="messaging.contact",
+            ),
         ),
         migrations.AddField(
-            model_name='linkcode',
-            name='user',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="linkcode",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pace',
-            constraint=models.UniqueConstraint(fields=('platform', 'account'), name='pace_once'),
+            model_name="pace",
+            constraint=models.UniqueConstraint(fields=("platform", "account"), name="pace_once"),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('platform', 'account', 'external_id'), name='contact_once'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                fields=("platform", "account", "external_id"), name="contact_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('platform', 'web'), _negated=True), ('user__isnull', False), _connector='OR'), name='contact_on_web_is_user'),
+            model_name="contact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("platform", "web"), _negated=True), ("user__isnull", False), _connector="OR"
+                ),
+                name="contact_on_web_is_user",
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['contact', 'id'], name='delivery_waiting'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")), fields=["contact", "id"], name="delivery_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ('sent', 'delivered'))), fields=['contact', 'sent_at'], name='delivery_on_its_way'),
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("state__in", ("sent", "delivered"))),
+                fields=["contact", "sent_at"],
+                name="delivery_on_its_way",
+            ),
         ),
         migrations.AddIndex(
-            model_name='inbound',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['platform', 'account', 'person', 'id'], name='inbound_waiting'),
+            model_name="inbound",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["platform", "account", "person", "id"],
+                name="inbound_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inbound',
-            constraint=models.UniqueConstraint(fields=('platform', 'account', 'external_id'), name='inbound_once'),
+            model_name="inbound",
+            constraint=models.UniqueConstraint(
+                fields=("platform", "account", "external_id"), name="inbound_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='linkcode',
-            constraint=models.CheckConstraint(condition=models.Q(('contact__isnull', True), ('user__isnull', True), _connector='XOR'), name='link_code_of_one_side'),
+            model_name="linkcode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("contact__isnull", True), ("user__isnull", True), _connector="XOR"),
+                name="link_code_of_one_side",
+            ),
         ),
     ]

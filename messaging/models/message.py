@@ -29,8 +29,12 @@ class Message(models.Model):
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     contact = models.ForeignKey(Contact, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     text = models.TextField(blank=True)
-    extras = models.JSONField(null=True, blank=True, help_text="Buttons, pictures … (`messaging/content.py`).")
-    external_id = models.CharField(max_length=200, blank=True, default="", help_text="The platform's id of it.")
+    extras = models.JSONField(
+        null=True, blank=True, help_text="Buttons, pictures … (`messaging/content.py`)."
+    )
+    external_id = models.CharField(
+        max_length=200, blank=True, default="", help_text="The platform's id of it."
+    )
     delivery = models.CharField(max_length=9, blank=True, default="", choices=Delivery)
     created_at = models.DateTimeField()
     edited_at = models.DateTimeField(null=True, blank=True)
