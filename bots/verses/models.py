@@ -40,14 +40,11 @@ class Verse(models.Model):
 
 
 class Reader(models.Model):
-    """What a contact has chosen. `due_at` is when their next verse of the day is due; NULL: they want none."""
+    """What a contact has chosen of the verse of the day. `due_at` is when their next one is; NULL: they want none."""
 
     contact = models.OneToOneField(CONTACT, primary_key=True, on_delete=models.CASCADE, related_name="+")
-    hour = models.PositiveSmallIntegerField(default=9)
-    zone = models.CharField(max_length=64, blank=True, default="", help_text="Empty: as their platform says.")
+    hour = models.PositiveSmallIntegerField(default=9, help_text="By the clocks of their time zone.")
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    came_at = models.DateTimeField(auto_now_add=True)
-    active_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     contact_id: int
 
