@@ -12,9 +12,21 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
+from django.conf import settings
+
 import asgi_app.boot  # noqa: F401
-from messaging.actions.retention import claim_chore, prune_credentials, prune_events
+from asgi_app.alarm import listen
+from bots.inbox import Inbox
+from messaging.actions.journal import prune_inbounds
+from messaging.actions.retention import (
+    claim_chore,
+    prune_contact_messages,
+    prune_credentials,
+    prune_events,
+)
+from messaging.bell import bell
 from messaging.database import DatabaseThreads
+from webhooks.outbox import Outbox
 
 TURN_S = 1.0
 # How often a process asks whether a chore is due: another may have done it, or died before it could.
@@ -34,11 +46,32 @@ class Chore(NamedTuple):
 CHORES = (
     Chore("prune_events", prune_events, every_s=3600),
     Chore("prune_credentials", prune_credentials, every_s=600),
+    Chore("prune_inbounds", prune_inbounds, every_s=3600),
+    Chore("prune_contact_messages", prune_contact_messages, every_s=7 * 86_400),
 )
 
 
-async def work(stop: asyncio.Event, chores: tuple[Chore, ...] = CHORES) -> None:
+async def work(stop: asyncio.Event) -> None:
     """Works until told to stop; what is being done then is done to its end."""
+    bell.attach(asyncio.get_running_loop())
+    threads = DatabaseThreads("bots", settings.WORKER_THREADS)
+    wakes = {"inbox": asyncio.Event(), "outbox": asyncio.Event()}
+    alarm = asyncio.create_task(listen(wakes))
+    outbox = Outbox(threads, wakes["outbox"])
+    inbox = Inbox(threads, outbox, wakes["inbox"])
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(do_chores(stop))
+            group.create_task(outbox.work(stop))
+            group.create_task(inbox.work(stop))
+    finally:
+        alarm.cancel()
+        await asyncio.wait([alarm])
+        threads.close()
+
+
+async def do_chores(stop: asyncio.Event, chores: tuple[Chore, ...] = CHORES) -> None:
+    """Does each chore when it is due."""
     loop = asyncio.get_running_loop()
     threads = DatabaseThreads("worker", 1)
     ask_at = {chore.name: loop.time() for chore in chores}

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
 
 from messaging.content import AnyContent
 from messaging.heard import ANSWERABLE, Heard, Kind
@@ -11,6 +14,7 @@ from messaging.heard import ANSWERABLE, Heard, Kind
 if TYPE_CHECKING:
     from messaging.models import Contact
 
+WEB = "web"
 Answer = AnyContent | Iterable[AnyContent] | None
 
 
@@ -37,6 +41,7 @@ class Turn:
     rest: str = ""
     """Of a press: what follows the handler's prefix. Of a command: its argument."""
     effects: list[Callable[[], object]] = field(default_factory=list)
+    learned: dict[str, Any] = field(default_factory=dict)
 
     @property
     def platform(self) -> str:
@@ -45,6 +50,24 @@ class Turn:
     @property
     def account(self) -> str:
         return self.contact.account
+
+    def learn(
+        self,
+        *,
+        language: str | None = None,
+        time_zone: str | None = None,
+        location: tuple[float, float] | None = None,
+        place: str | None = None,
+    ) -> None:
+        """Keeps what the contact has told of themselves; saved together with the answers."""
+        told = {
+            "chosen_language": language,
+            "time_zone": time_zone,
+            "latitude": location[0] if location else None,
+            "longitude": location[1] if location else None,
+            "place": place,
+        }
+        self.learned |= {name: value for name, value in told.items() if value is not None}
 
 
 Handler = Callable[[Turn], Answer | Awaitable[Answer]]
@@ -61,22 +84,29 @@ class _Rule:
     prefix: str | None = None
     pattern: re.Pattern[str] | None = None
 
-    def matches(self, turn: Turn) -> bool:
-        """Whether the handler is for this turn; fills in what it matched."""
-        heard = turn.heard
+    def choice(self, heard: Heard) -> "Choice | None":
+        """The handler with what it matched, if it is for this."""
         if heard.kind != self.kind:
-            return False
-        turn.match, turn.rest = None, heard.argument
+            return None
         if self.word is not None:
-            return heard.command == self.word
+            return Choice(self.handler, heard.argument) if heard.command == self.word else None
         said = heard.press if heard.kind in {Kind.BUTTON, Kind.QUICK_REPLY} else heard.text
         if self.prefix is not None:
-            turn.rest = said.removeprefix(self.prefix)
-            return said.startswith(self.prefix)
+            rest = said.removeprefix(self.prefix)
+            return Choice(self.handler, rest) if said.startswith(self.prefix) else None
         if self.pattern is not None:
-            turn.match = self.pattern.search(said)
-            return turn.match is not None
-        return True
+            match = self.pattern.search(said)
+            return Choice(self.handler, "", match) if match is not None else None
+        return Choice(self.handler, heard.argument)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A handler, and what its pattern or prefix left it: `Turn.rest` and `Turn.match`."""
+
+    handler: Handler
+    rest: str
+    match: re.Match[str] | None = None
 
 
 # Nobody expects these to be answered.
@@ -161,13 +191,14 @@ class Bot:
 
         return register
 
-    def handler_for(self, turn: Turn) -> Handler | None:
-        """The first that matches."""
+    def choose(self, heard: Heard) -> Choice | None:
+        """The first handler that matches."""
         for rule in self._rules:
-            if rule.matches(turn):
-                return rule.handler
-        turn.match, turn.rest = None, turn.heard.argument
-        return self._fallback if turn.heard.kind in ANSWERABLE - _SILENT else None
+            if (choice := rule.choice(heard)) is not None:
+                return choice
+        if self._fallback is None or heard.kind not in ANSWERABLE - _SILENT:
+            return None
+        return Choice(self._fallback, heard.argument)
 
     def _register(
         self, kind: Kind, *, word: str | None = None, prefix: str | None = None, pattern: str | None = None
@@ -185,5 +216,18 @@ _bots: dict[str, Bot] = {}
 
 
 def bots() -> dict[str, Bot]:
-    """All bots of the modules that have been imported (`BOT_MODULES`), by name."""
+    """All bots of the modules that `BOT_MODULES` names, by name."""
+    for module in settings.BOT_MODULES:
+        import_module(module)
     return dict(_bots)
+
+
+def bot_for(platform: str, account: str) -> Bot | None:
+    """Who answers for a platform's account: whom `BOT_ACCOUNTS` names, or the one of the account's name, or the only
+    one there is.
+    """
+    known = bots()
+    name = settings.BOT_ACCOUNTS.get(f"{platform}/{account}", account)
+    if name in known or platform == WEB:
+        return known.get(name)
+    return next(iter(known.values())) if len(known) == 1 else None

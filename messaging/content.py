@@ -22,6 +22,7 @@ MAX_BUTTONS = 30
 MAX_PRESS_BYTES = 64
 MAX_QUICK_REPLIES = 13
 MAX_CARDS = 10
+MAX_DOCUMENT_LENGTH = 10_000_000
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"\S")]
 Said = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
@@ -78,7 +79,7 @@ class Text(Part):
     kind: Literal["text"] = "text"
     text: Annotated[Said, StringConstraints(pattern=r"\S")]
     buttons: Rows = Field(default_factory=list)
-    replace: bool = False
+    replace: bool = Field(default=False, exclude=True)
 
     @field_validator("buttons")
     @classmethod
@@ -123,17 +124,23 @@ class Image(Media):
 
 
 class File(Media):
-    """`content` is for small documents made on the spot (an export): their text, sent as a file of that `name`."""
+    """`content` is for small documents made on the spot (an export): their text, sent as a file of that `name`. It is
+    kept beside the message, which then says `kept`.
+    """
 
     kind: Literal["file"] = "file"
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")] = (
         "file"
     )
-    content: Annotated[str, StringConstraints(max_length=1_000_000)] | None = None
+    content: Annotated[str, StringConstraints(max_length=MAX_DOCUMENT_LENGTH)] | None = Field(
+        default=None, exclude=True
+    )
+    kept: bool = False
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> "File":
-        if sum(place is not None for place in (self.url, self.file_id, self.content)) != 1:
+        places = (self.url is not None, self.file_id is not None, self.content is not None or self.kept)
+        if sum(places) != 1:
             raise ValueError("a file has one of `url`, `file_id` and `content`")
         return self
 
@@ -195,4 +202,10 @@ def extras_of(content: AnyContent) -> dict[str, Any] | None:
     """What a message keeps beside its text; None for mere words."""
     if isinstance(content, Text) and not content.buttons:
         return None
-    return content.model_dump(mode="json", exclude={"replace"})
+    extras = content.model_dump(mode="json")
+    return extras | {"kept": True} if document_of(content) is not None else extras
+
+
+def document_of(content: AnyContent) -> str | None:
+    """What is kept beside the message."""
+    return content.content if isinstance(content, File) else None

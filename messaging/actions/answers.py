@@ -11,10 +11,10 @@ from django.db import transaction
 
 from messaging import events, log, shapes
 from messaging.bell import bell
-from messaging.content import AnyContent, Text, extras_of, text_of
+from messaging.content import AnyContent, Text, document_of, extras_of, text_of
 from messaging.errors import Conflict, NotFound
 from messaging.log import ChatLog
-from messaging.models import WEB, Chat, Contact, Delivery, Inbound, Message, User
+from messaging.models import WEB, Chat, Contact, Delivery, Document, Inbound, Message, User
 
 DESK = "desk"
 
@@ -56,6 +56,11 @@ def say(chat_log: ChatLog, contact: Contact, sayings: Sequence[Saying]) -> list[
         rows.append((saying, replaced or _new_message(chat_log, contact, saying), replaced is None))
     new = [row for _, row, is_new in rows if is_new]
     Message.objects.bulk_create(new)
+    Document.objects.bulk_create(
+        Document(message=row, content=document)
+        for saying, row, is_new in rows
+        if is_new and (document := document_of(saying.content)) is not None
+    )
     for row in new:
         chat_log.append(events.MessagePosted, message_row=row, message=shapes.message(row))
     for saying, row, is_new in rows:
@@ -99,6 +104,7 @@ def unsay(chat_log: ChatLog, message: Message) -> None:
     """A message is deleted: what waits to be sent of it is not, and the journal forgets what it said."""
     if chat_log.chat.kind != Chat.Kind.CONTACT and chat_log.chat.bot_id is None:
         return
+    Document.objects.filter(message=message).delete()
     heard = Inbound.objects.filter(message=message)
     heard.update(raw=None, heard=None, profile={})
     heard.filter(state=Inbound.State.WAITING).update(

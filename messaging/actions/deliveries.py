@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from messaging import events, log, shapes
 from messaging.actions.contacts import keep_contact, note_reachability
-from messaging.content import AnyContent, content_of
+from messaging.content import AnyContent, File, content_of
 from messaging.heard import Heard, Kind
 from messaging.log import ChatLog
-from messaging.models import Contact, Delivery, Message, Pace
+from messaging.models import Contact, Delivery, Document, Message, Pace
 
 GIVE_UP_AFTER = timedelta(hours=24)
 
@@ -79,11 +79,19 @@ def claim_deliveries(
         Owed(
             delivery=row,
             contact=row.contact,
-            content=content_of(row.message.text, row.message.extras),
+            content=_content_of(row.message),
             by_human=row.message.author is not None and not row.message.author.is_bot,
         )
         for row in rows
     ]
+
+
+def _content_of(message: Message) -> AnyContent:
+    content = content_of(message.text, message.extras)
+    if isinstance(content, File) and content.kept:
+        document = Document.objects.get(message=message).content
+        return content.model_copy(update={"content": document, "kept": False})
+    return content
 
 
 def _spend_pace(platform: str, account: str, wanted: int, per_second: float, now: datetime) -> int:

@@ -6,6 +6,7 @@ from messaging.models.chat import Chat, ThreadSlot
 from messaging.models.contact import WEB, Contact, LinkCode
 from messaging.models.delivery import Delivery, Pace
 from messaging.models.deployment import Chore, Deployment
+from messaging.models.document import Document
 from messaging.models.event import Event
 from messaging.models.inbound import Inbound
 from messaging.models.member import Interval, Member
@@ -23,6 +24,7 @@ __all__ = [
     "Contact",
     "Delivery",
     "Deployment",
+    "Document",
     "Event",
     "Inbound",
     "Interval",

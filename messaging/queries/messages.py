@@ -7,7 +7,7 @@ from messaging.access import Access
 from messaging.errors import Invalid, NotFound
 from messaging.events import Message as MessageShape
 from messaging.events import Position, Shape
-from messaging.models import Message
+from messaging.models import Document, Message
 from messaging.queries import positions
 
 MAX_PAGE = 100
@@ -76,3 +76,12 @@ def message_numbered(access: Access, number: int) -> Message:
     if row is None:
         raise NotFound("There is no such message.", code="no_such_message")
     return row
+
+
+def document_of(access: Access, number: int) -> tuple[str, str]:
+    """The name and the content of the file that a message is. Raises `NotFound` if it is none."""
+    row = message_numbered(access, number)
+    document = Document.objects.filter(message=row).first()
+    if document is None or row.extras is None:
+        raise NotFound("There is no such file.", code="no_such_file")
+    return row.extras["name"], document.content
