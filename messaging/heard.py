@@ -123,3 +123,19 @@ def said(text: str, **fields: Any) -> Heard:
     if word.startswith("/") and command:
         return Heard(kind=Kind.COMMAND, text=text, command=command, argument=argument.strip(), **fields)
     return Heard(kind=Kind.TEXT, text=text, **fields)
+
+
+def pressed(press: str, *, kind: Kind = Kind.BUTTON, title: str = "", argument: str = "", **fields: Any) -> Heard:
+    """A button or a suggested answer, by its id; one that begins with a slash is that command, as in a menu."""
+    if press.startswith("/"):
+        command = said(press)
+        if command.kind == Kind.COMMAND:
+            return Heard(
+                kind=Kind.COMMAND,
+                text=title or press,
+                command=command.command,
+                argument=command.argument or argument,
+                press=press,
+                **fields,
+            )
+    return Heard(kind=kind, text=title, press=press, argument=argument, **fields)
