@@ -25,13 +25,14 @@ from consumers.encodings import Dialect, Encoding, JoinOrLeave, encoding_of, pub
 from consumers.process import live_process
 from consumers.protocol import Close, Command, Cut, ProtocolError
 from consumers.wire import Wire, wire_of
+from messaging.access import is_operator_now
 from messaging.actions.messages import Post
-from messaging.commands import COMMANDS, FEED_URI, PostMessage
+from messaging.commands import COMMANDS, DESK, FEED_URI, PostMessage
 from messaging.commands import Command as AnyCommand
 from messaging.errors import Expired, NotFound, Unauthorized
 from messaging.queries.chats import readable
 from messaging.queries.credentials import Credential, holder_of
-from messaging.queries.events import EventPage, Opened, Wanted, history, open_streams
+from messaging.queries.events import CONTACT_KIND, EventPage, Opened, Wanted, history, open_streams
 
 if TYPE_CHECKING:
     from messaging.models import User
@@ -72,6 +73,7 @@ class LiveConnection:
         self._connected = False
         self._refused = False
         self._streams: dict[str, bool] = {}
+        self._staffed: set[str] = set()
         self._waiting: deque[Command] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._backlog_bytes = 0
@@ -171,6 +173,10 @@ class LiveConnection:
                     self.close(Close.INVALID_TOKEN)
                 else:
                     self._credential = replace(credential, user=user)
+                    if self._staffed and not await database.run(is_operator_now, user):
+                        for name in self._staffed & self._streams.keys():
+                            self._hub.leave(self, name)
+                            self.cut_off(name, Cut.NO_LONGER_YOURS)
         except Exception:
             logger.exception("A credential could not be checked.")
             self.close(Close.INTERNAL)
@@ -382,16 +388,18 @@ class LiveConnection:
             return protocol.ALREADY_SUBSCRIBED
         if len(self._streams) + len(accepted) >= MAX_SUBSCRIPTIONS:
             return protocol.TOO_MANY_SUBSCRIPTIONS
-        if not self._is_own_doorbell(name) and not _uri_or_nothing(name):
+        if not self._is_doorbell(name) and not _uri_or_nothing(name):
             return ProtocolError(*protocol.UNKNOWN)
         return None
 
     async def _begin_to_follow(self, command: Command, name: str, opened: Opened | None) -> None:
         request: protocol.Subscribe = command.request
-        if opened is None and not self._is_own_doorbell(name):
+        if opened is None and not (self._is_doorbell(name) and await self._may_hear(name)):
             self._leave(name)
             await self._reply(self._encoding.error_frame(command, ProtocolError(*protocol.UNKNOWN)))
             return
+        if name == DESK or (opened is not None and opened.kind == CONTACT_KIND):
+            self._staffed.add(name)
         if opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
             self._leave(name)
             await self._reply(self._encoding.error_frame(command, protocol.UNRECOVERABLE))
@@ -420,6 +428,7 @@ class LiveConnection:
 
     def _forget(self, name: str) -> None:
         watched = self._streams.pop(name, None)
+        self._staffed.discard(name)
         if watched is not None:
             self._presence.leave(name, self.id)
         if watched:
@@ -432,8 +441,12 @@ class LiveConnection:
         username = self._credential.user.username if self._credential else ""
         return {"client": self.id, "user": str(self.user_id or ""), "conn_info": {"username": username}}
 
-    def _is_own_doorbell(self, name: str) -> bool:
-        return self.user_id is not None and name == f"user.{self.user_id}"
+    def _is_doorbell(self, name: str) -> bool:
+        return self.user_id is not None and name in {f"user.{self.user_id}", DESK}
+
+    async def _may_hear(self, doorbell: str) -> bool:
+        user = self._user()
+        return doorbell != DESK or (user is not None and await database.run(is_operator_now, user))
 
     def _user(self) -> "User | None":
         return self._credential.user if self._credential else None

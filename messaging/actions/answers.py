@@ -3,7 +3,7 @@
 A message and its delivery are one transaction. Everything here is for a chat that the caller has locked.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +11,11 @@ from django.db import transaction
 
 from messaging import events, log, shapes
 from messaging.bell import bell
+from messaging.commands import DESK
 from messaging.content import AnyContent, Text, document_of, extras_of, text_of
 from messaging.errors import Conflict, NotFound
 from messaging.log import ChatLog
 from messaging.models import WEB, Chat, Contact, Delivery, Document, Inbound, Message, User
-
-DESK = "desk"
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,18 @@ class Saying:
     """Whether the platform has it already."""
 
 
-def send_to_contact(*, contact: int, author: User, content: AnyContent, key: str | None = None) -> Message:
-    """Says something to a contact of their own accord: a broadcast, a verse of the day. The same `key` says it once."""
+def send_to_contact(
+    *,
+    contact: int,
+    author: User,
+    content: AnyContent,
+    key: str | None = None,
+    also: Callable[[], object] | None = None,
+) -> Message:
+    """Says something to a contact of our own accord: a broadcast, a verse of the day. The same `key` says it once.
+
+    `also` is done in the same transaction: what it raises undoes everything, and is raised here.
+    """
     row = Contact.objects.select_related("chat").filter(pk=contact).first()
     if row is None:
         raise NotFound("There is no such contact.")
@@ -45,6 +54,8 @@ def send_to_contact(*, contact: int, author: User, content: AnyContent, key: str
             return standing
         if chat_log.chat.state == Chat.State.CLOSED:
             raise Conflict("This thread is closed.", code="thread_closed")
+        if also is not None:
+            also()
         return say(chat_log, row, [Saying(content, author, key)])[0]
 
 

@@ -106,8 +106,14 @@ def settings_of_bot(bot: str) -> dict[str, str]:
 
 def contact_of_chat(uri: str) -> int | None:
     """Whose chat this is; None: no contact's."""
-    return (
-        Contact.objects.filter(chat__uri=uri, chat__kind=Chat.Kind.CONTACT)
-        .values_list("pk", flat=True)
-        .first()
-    )
+    rows = Contact.objects.filter(chat__uri=uri, chat__kind=Chat.Kind.CONTACT)
+    return rows.values_list("pk", flat=True).first()
+
+
+def contact_of_desk_chat(operator: User, uri: str) -> int:
+    """The same for operators; raises `NotFound`."""
+    require_operator(operator)
+    contact = contact_of_chat(uri)
+    if contact is None:
+        raise NotFound("There is no such chat.")
+    return contact

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import override_settings
 from django.utils import timezone
 
@@ -102,3 +103,4 @@ async def worker(transactional_db: None) -> AsyncIterator[Worker]:
     await running
     worker.threads.close()
     await sync_to_async(assert_every_log_is_sound)()
+    await sync_to_async(connections.close_all)()  # of the thread that did this for the test
