@@ -9,3 +9,4 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from messaging import checks  # noqa: F401, PLC0415 - registers the system checks
+        from messaging.actions import schedules  # noqa: F401, PLC0415 - announces what schedules can do

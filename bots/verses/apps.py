@@ -7,3 +7,6 @@ class VersesConfig(AppConfig):
     name = "bots.verses"
     label = "verses"
     verbose_name = "Verses"
+
+    def ready(self) -> None:
+        from bots.verses.actions import daily  # noqa: F401, PLC0415 - announces what schedules can do

@@ -260,6 +260,11 @@ def unlink_contact(*, user: User, contact: int) -> None:
         row.user = None
 
 
+def leave_account(contact: Contact) -> None:
+    """The same, as the contact wishes. Inside a transaction in which the contact is saved."""
+    contact.user = None
+
+
 def _spend(code: str, **conditions: Any) -> LinkCode | None:
     found = (
         LinkCode.objects.filter(digest=_digest(code), expires_at__gt=timezone.now(), **conditions)
