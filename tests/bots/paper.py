@@ -23,6 +23,8 @@ class Paper:
         self.sent: defaultdict[str, list[Outgoing]] = defaultdict(list)
         self.acknowledged: list[str] = []
         self.answers: deque[SendOutcome] = deque()
+        self.told_all = asyncio.Event()
+        """Whether all of `answers` have been given."""
         self.profiles: dict[str, Profile] = {}
         self.pause_s = 0.0
         self._number = 0
@@ -43,6 +45,8 @@ class Paper:
         await asyncio.sleep(self.pause_s)
         if self.answers and outgoing.content.kind != "typing":
             answer = self.answers.popleft()
+            if not self.answers:
+                self.told_all.set()
             if not isinstance(answer, Sent):
                 return answer
         self.sent[outgoing.person].append(outgoing)

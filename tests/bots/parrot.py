@@ -2,7 +2,10 @@
 
 import asyncio
 
+from django.conf import settings
+
 from bots.bot import Bot, Turn
+from messaging.actions.contacts import bring_code, code_for_contact
 from messaging.content import AnyContent, Button, Card, Cards, File, QuickReplies, QuickReply, Text
 from messaging.models import BotSetting
 
@@ -11,8 +14,21 @@ bot = Bot("parrot", description="Repeats what it is told.", commands={"en": {"st
 
 @bot.command("start")
 def start(turn: Turn) -> list[AnyContent]:
+    if turn.rest.startswith("link_"):
+        return [Text(text="Linked" if bring_code(turn.contact, turn.rest) else "Unknown")]
     hello = "Hello, stranger!" if turn.is_new else "Hello again!"
     return [Text(text=hello), Text(text="Choose:", buttons=[[Button(title="Page 1", press="page:1")]])]
+
+
+@bot.command("link")
+def link(turn: Turn) -> Text:
+    return Text(text=f"{settings.WEB_URL}/link/{code_for_contact(turn.contact)}/")
+
+
+@bot.command("unlink")
+def unlink(turn: Turn) -> Text:
+    turn.contact.user = None
+    return Text(text="Unlinked")
 
 
 @bot.command("break")
