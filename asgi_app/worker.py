@@ -17,13 +17,10 @@ from django.conf import settings
 import asgi_app.boot  # noqa: F401
 from asgi_app.alarm import listen
 from bots.inbox import Inbox
+from messaging.actions.broadcasts import hand_over_broadcasts
 from messaging.actions.journal import prune_inbounds
-from messaging.actions.retention import (
-    claim_chore,
-    prune_contact_messages,
-    prune_credentials,
-    prune_events,
-)
+from messaging.actions.retention import claim_chore, prune_credentials, prune_events
+from messaging.actions.schedules import run_due_schedules
 from messaging.bell import bell
 from messaging.database import DatabaseThreads
 from webhooks.outbox import Outbox
@@ -47,8 +44,9 @@ CHORES = (
     Chore("prune_events", prune_events, every_s=3600),
     Chore("prune_credentials", prune_credentials, every_s=600),
     Chore("prune_inbounds", prune_inbounds, every_s=3600),
-    Chore("prune_contact_messages", prune_contact_messages, every_s=7 * 86_400),
 )
+# What every worker does all the time: each claims by row what it does.
+ROUNDS = (run_due_schedules, hand_over_broadcasts)
 
 
 async def work(stop: asyncio.Event) -> None:
@@ -64,6 +62,8 @@ async def work(stop: asyncio.Event) -> None:
             group.create_task(do_chores(stop))
             group.create_task(outbox.work(stop))
             group.create_task(inbox.work(stop))
+            for do in ROUNDS:
+                group.create_task(do_rounds(stop, do))
     finally:
         alarm.cancel()
         await asyncio.wait([alarm])
@@ -84,6 +84,24 @@ async def do_chores(stop: asyncio.Event, chores: tuple[Chore, ...] = CHORES) -> 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TURN_S):
                     await stop.wait()
+    finally:
+        threads.close()
+
+
+async def do_rounds(stop: asyncio.Event, do: Callable[[], int]) -> None:
+    """Does it again and again: at once as long as there was something to do, else after a moment."""
+    threads = DatabaseThreads(do.__name__, 1)
+    try:
+        while not stop.is_set():
+            try:
+                count = await threads.run(do)
+            except Exception:
+                logger.exception("%s failed", do.__name__)
+                count = 0
+            if not count:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TURN_S):
+                        await stop.wait()
     finally:
         threads.close()
 

@@ -53,11 +53,10 @@ def for_operators(handler: Quick) -> Quick:
 
 
 def pressed(prefix: str) -> Callable[[Quick], Quick]:
-    """For a button, which is a quick reply where a platform has too little room for buttons."""
+    """For a button whose press begins so."""
 
     def register(handler: Quick) -> Quick:
         bot.button(prefix)(handler)
-        bot.quick_reply(prefix)(handler)
         return handler
 
     return register
