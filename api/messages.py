@@ -1,7 +1,10 @@
-"""`/api/chats/<uri>/messages/`: reading page by page, posting, editing, deleting."""
+"""`/api/chats/<uri>/messages/`: reading page by page, posting, editing, deleting, pressing what a bot offers."""
 
+from io import BytesIO
 from typing import Literal
 
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,11 +20,11 @@ from api.resource import (
     signed_in,
 )
 from api.schema import IDEMPOTENCY_KEY, body_of, operation
-from messaging.actions.messages import delete_message, edit_message, post_message
-from messaging.commands import EditMessage, Number, PostMessage
+from messaging.actions.messages import delete_message, edit_message, post_message, press_button
+from messaging.commands import EditMessage, Number, PostMessage, PressButton
 from messaging.events import Message, Person, Position, Shape
 from messaging.queries.chats import readable
-from messaging.queries.messages import message_numbered, messages_of
+from messaging.queries.messages import document_of, message_numbered, messages_of
 from messaging.shapes import message
 
 
@@ -142,3 +145,42 @@ class MessageDetail(Resource):
     )
     def delete(self, request: Request, uri: str, number: int) -> Response:
         return Response(said(delete_message(user=signed_in(request), chat=uri, number=number)))
+
+
+class MessagePress(Resource):
+    @operation(
+        "Press a button of a bot's message, or choose one of its suggested answers",
+        body=body_of(PressButton, without=["chat", "number"]),
+        headers=[IDEMPOTENCY_KEY],
+        answers={204: None},
+        refuses={
+            403: "`not_a_member`",
+            404: "`not_found`, `no_such_message`, `no_such_button`",
+            409: "`thread_closed`",
+        },
+        example={"press": "page:2"},
+    )
+    def post(self, request: Request, uri: str, number: int) -> Response:
+        user = signed_in(request)
+        command = body_as(request, PressButton, chat=uri, number=number, **idempotency_key(request))
+        press_button(user=user, **command.model_dump())
+        return Response(status=204)
+
+
+class MessageDocument(Resource):
+    permission_classes = [SignedInOrFeed]
+
+    @operation(
+        "The file that a message is, if a bot made it on the spot",
+        answers={200: None},
+        refuses={403: "`not_a_member`", 404: "`not_found`, `no_such_message`, `no_such_file`"},
+        public=True,
+    )
+    def get(self, request: Request, uri: str, number: int) -> HttpResponseBase:
+        name, content = document_of(readable(uri, reader(request)), number)
+        return FileResponse(
+            BytesIO(content.encode()),
+            as_attachment=True,
+            filename=name,
+            content_type="application/octet-stream",
+        )

@@ -7,10 +7,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from api.accounts import Accounts, LogInView, LogOutView
 from api.chats import ChatDetail, Chats, ClosedChat
+from api.contacts import OwnContact, OwnContacts, OwnLinkCodes
+from api.desk import Desk, DeskBan, DeskChatDetail, DeskHandingBack, DeskTaking
 from api.errors import answer_unknown_path
 from api.events import Events
 from api.members import MemberDetail, Members
-from api.messages import MessageDetail, Messages
+from api.messages import MessageDetail, MessageDocument, MessagePress, Messages
 from api.reads import Read
 from api.threads import Threads
 from api.tickets import SocketTickets
@@ -61,6 +63,9 @@ log_out = LogOutView.as_view()
 
 urlpatterns = [
     path("api/me/", OwnAccount.as_view()),
+    path("api/me/contacts/", OwnContacts.as_view()),
+    path("api/me/contacts/code/", OwnLinkCodes.as_view()),
+    path("api/me/contacts/<message_number:contact_id>/", OwnContact.as_view()),
     path("api/devices/", OwnDevices.as_view()),
     path("api/devices/<device:token_id>/", OwnDevice.as_view()),
     path("api/users/", Users.as_view()),
@@ -73,9 +78,16 @@ urlpatterns = [
     path("api/chats/<chat_uri:uri>/members/<username:username>/", MemberDetail.as_view()),
     path("api/chats/<chat_uri:uri>/messages/", Messages.as_view()),
     path("api/chats/<chat_uri:uri>/messages/<message_number:number>/", MessageDetail.as_view()),
+    path("api/chats/<chat_uri:uri>/messages/<message_number:number>/press/", MessagePress.as_view()),
+    path("api/chats/<chat_uri:uri>/messages/<message_number:number>/document/", MessageDocument.as_view()),
     path("api/chats/<chat_uri:uri>/events/", Events.as_view()),
     path("api/chats/<chat_uri:uri>/read/", Read.as_view()),
     path("api/threads/", Threads.as_view()),
+    path("api/desk/chats/", Desk.as_view()),
+    path("api/desk/chats/<chat_uri:uri>/", DeskChatDetail.as_view()),
+    path("api/desk/chats/<chat_uri:uri>/take/", DeskTaking.as_view()),
+    path("api/desk/chats/<chat_uri:uri>/hand-back/", DeskHandingBack.as_view()),
+    path("api/desk/chats/<chat_uri:uri>/ban/", DeskBan.as_view()),
     path("api/socket-tickets/", SocketTickets.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/schema/swagger/", SpectacularSwaggerView.as_view(url_name="schema")),

@@ -1,4 +1,4 @@
-"""The one router: probes, then sockets to the consumers and the rest to Django."""
+"""The one router: probes, then sockets to the consumers, webhooks to their own door, and the rest to Django."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from asgi_app.proxies import believe
 from consumers.routing import application as sockets
 from messaging.bell import bell
 from messaging.database import DatabaseThreads
+from webhooks.ingest import application as webhooks
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -43,7 +44,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         believe(scope, settings.TRUSTED_PROXIES)
         bell.attach(asyncio.get_running_loop())
-        await PROBES.get(scope["path"], site)(scope, receive, send)
+        path = scope["path"]
+        serve = webhooks if path.startswith("/webhooks/") else PROBES.get(path, site)
+        await serve(scope, receive, send)
     elif scope["type"] == "websocket":
         believe(scope, settings.TRUSTED_PROXIES)
         await sockets(scope, receive, send)

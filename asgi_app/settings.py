@@ -1,6 +1,7 @@
 """All settings, read from the environment (and a `.env` file beside manage.py); `.env.example` explains each."""
 
 import logging
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "messaging",
+    "bots.verses",
     "frontend.pages",
 ]
 
@@ -185,6 +187,57 @@ SIGNUPS_PER_MINUTE = env.int("SIGNUPS_PER_MINUTE", 10)
 HANDSHAKES_PER_MINUTE = env.int("HANDSHAKES_PER_MINUTE", 600)
 SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", 500)
 SOCKETS_PER_USER = env.int("SOCKETS_PER_USER", 50)
+
+# --- Bots ----------------------------------------------------------------------------------------------------
+
+BOT_MODULES: list[str] = env.list("BOT_MODULES", ["bots.verses.bot"])
+# Which bot answers for an account of a platform, where they are not of one name: `telegram/account` → bot.
+BOT_ACCOUNTS: dict[str, str] = env.dict("BOT_ACCOUNTS", {})
+# What says in words where a location is (`bots/verses/geocoding.py`), and which server the one we bring along asks.
+GEOCODER = env.str("GEOCODER", "")
+GEOCODER_URL = env.str("GEOCODER_URL", "https://nominatim.openstreetmap.org").rstrip("/")
+# How long after somebody's last word a platform lets us write of our own accord.
+REPLY_WINDOW_H = {"messenger": 24}
+INBOUND_DAYS = env.int("INBOUND_DAYS", 14)
+CONTACT_MESSAGES_KEPT = env.int("CONTACT_MESSAGES_KEPT", 5000)
+WORKER_THREADS = env.int("WORKER_THREADS", 4)
+# What a worker has claimed is another's after that, so a request to a platform must be over in less than half of it.
+WORKER_LEASE_S = env.float("WORKER_LEASE_S", 30.0)
+PLATFORM_TIMEOUT_S = env.float("PLATFORM_TIMEOUT_S", 10.0)
+
+# --- Bot platforms -------------------------------------------------------------------------------------------
+
+
+def _accounts(setting: str, names: list[str]) -> list[tuple[str, str]]:
+    """The names in a setting, each with what it is in the names of the account's own settings."""
+    for name in names:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            raise ImproperlyConfigured(
+                f"{setting} names {name!r}: an account's name has small letters, digits and _ only."
+            )
+    return [(name, name.upper()) for name in names]
+
+
+TELEGRAM_BOTS: dict[str, dict[str, Any]] = {
+    name: {
+        "token": env.str(f"TELEGRAM_{NAME}_TOKEN", ""),
+        "secrets": tuple(env.list(f"TELEGRAM_{NAME}_SECRET", [])),
+    }
+    for name, NAME in _accounts("TELEGRAM_BOTS", env.list("TELEGRAM_BOTS", []))
+}
+TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
+MESSENGER_PAGES: dict[str, dict[str, Any]] = {
+    name: {
+        "page_id": env.str(f"MESSENGER_{NAME}_PAGE_ID", ""),
+        "app_secrets": tuple(env.list(f"MESSENGER_{NAME}_APP_SECRET", [])),
+        "verify_token": env.str(f"MESSENGER_{NAME}_VERIFY_TOKEN", ""),
+        "access_token": env.str(f"MESSENGER_{NAME}_ACCESS_TOKEN", ""),
+    }
+    for name, NAME in _accounts("MESSENGER_PAGES", env.list("MESSENGER_PAGES", []))
+}
+MESSENGER_API_URL = env.str("MESSENGER_API_URL", "https://graph.facebook.com").rstrip("/")
+MESSENGER_GRAPH_VERSION = env.str("MESSENGER_GRAPH_VERSION", "v25.0")
+WEBHOOK_MAX_BODY_BYTES = env.int("WEBHOOK_MAX_BODY_BYTES", 256 * 1024)
 
 # --- Accounts ------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,12 @@ def _delete(user: "User", command: commands.DeleteMessage) -> Answer:
     return posted(messages.delete_message(user=user, chat=command.chat, number=command.number))
 
 
+@_does(commands.PressButton)
+def _press(user: "User", command: commands.PressButton) -> Answer:
+    messages.press_button(user=user, **command.model_dump())
+    return {}
+
+
 @_does(commands.MarkRead)
 def _read(user: "User", command: commands.MarkRead) -> Answer:
     return {"read_number": chats.mark_read(user=user, chat=command.chat, number=command.number)}

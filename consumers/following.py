@@ -11,9 +11,10 @@ from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
 from consumers.replies import Replies
 from consumers.stream import Follower
-from messaging.commands import FEED_URI
+from messaging.access import is_operator_now
+from messaging.commands import DESK, FEED_URI
 from messaging.errors import NotFound
-from messaging.queries.events import Opened, Wanted, open_streams
+from messaging.queries.events import CONTACT_KIND, Opened, Wanted, open_streams
 
 # What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
 CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
@@ -23,7 +24,17 @@ MAX_SUBSCRIPTIONS = 1000
 class Following:
     """The streams of one connection, each with whether it is told who comes and goes there."""
 
-    __slots__ = ("_client", "_encoding", "_follower", "_hub", "_presence", "_replies", "_streams", "_visitor")
+    __slots__ = (
+        "_client",
+        "_encoding",
+        "_follower",
+        "_hub",
+        "_presence",
+        "_replies",
+        "_staffed",
+        "_streams",
+        "_visitor",
+    )
 
     def __init__(
         self, follower: Follower, client: str, visitor: Visitor, replies: Replies, process: LiveProcess
@@ -36,6 +47,7 @@ class Following:
         self._hub = process.hub
         self._presence = process.presence
         self._streams: dict[str, bool] = {}
+        self._staffed: set[str] = set()
 
     def leave_all(self) -> None:
         for stream in list(self._streams):
@@ -49,6 +61,14 @@ class Following:
         """The stream has let go of this connection."""
         self._forget(name)
         self._replies.send(self._encoding.unsubscribe_frame(name, cut.code, cut.reason))
+
+    async def leave_what_is_for_operators(self) -> None:
+        """Unless whoever this is still is one."""
+        user = self._visitor.user
+        if self._staffed and (user is None or not await database.run(is_operator_now, user)):
+            for name in self._staffed & self._streams.keys():
+                self._hub.leave(self._follower, name)
+                self.cut_off(name, Cut.NO_LONGER_YOURS)
 
     async def subscribe(self, commands: list[Command]) -> None:
         """Answers each, and follows what may be followed; access and heads are read after joining the hub."""
@@ -100,16 +120,18 @@ class Following:
             return protocol.ALREADY_SUBSCRIBED
         if len(self._streams) + len(accepted) >= MAX_SUBSCRIPTIONS:
             return protocol.TOO_MANY_SUBSCRIPTIONS
-        if not self._is_own_doorbell(name) and not _uri_or_nothing(name):
+        if not self._is_doorbell(name) and not _uri_or_nothing(name):
             return ProtocolError(*protocol.UNKNOWN)
         return None
 
     async def _begin_to_follow(self, command: Command, name: str, opened: Opened | None) -> None:
         request: protocol.Subscribe = command.request
-        if opened is None and not self._is_own_doorbell(name):
+        if opened is None and not (self._is_doorbell(name) and await self._may_hear(name)):
             self.leave(name)
             await self._replies.error(command, ProtocolError(*protocol.UNKNOWN))
             return
+        if name == DESK or (opened is not None and opened.kind == CONTACT_KIND):
+            self._staffed.add(name)
         if opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
             self.leave(name)
             await self._replies.error(command, protocol.UNRECOVERABLE)
@@ -140,6 +162,7 @@ class Following:
 
     def _forget(self, name: str) -> None:
         watched = self._streams.pop(name, None)
+        self._staffed.discard(name)
         if watched is not None:
             self._hub.counters.subscriptions -= 1
             self._presence.leave(name, self._client)
@@ -157,8 +180,13 @@ class Following:
             "conn_info": {"username": visitor.username},
         }
 
-    def _is_own_doorbell(self, name: str) -> bool:
-        return self._visitor.user_id is not None and name == f"user.{self._visitor.user_id}"
+    def _is_doorbell(self, name: str) -> bool:
+        user_id = self._visitor.user_id
+        return user_id is not None and name in {f"user.{user_id}", DESK}
+
+    async def _may_hear(self, doorbell: str) -> bool:
+        user = self._visitor.user
+        return doorbell != DESK or (user is not None and await database.run(is_operator_now, user))
 
 
 def _subscribed(request: protocol.Subscribe, opened: Opened | None) -> dict[str, Any]:

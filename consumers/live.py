@@ -172,6 +172,7 @@ class LiveConnection:
                     self.close(Close.INVALID_TOKEN)
                 else:
                     self._visitor.credential = replace(credential, user=user)
+                    await self._following.leave_what_is_for_operators()
         except Exception:
             logger.exception("A credential could not be checked.")
             self.close(Close.INTERNAL)

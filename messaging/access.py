@@ -34,7 +34,7 @@ class Access:
     @cached_property
     def stays(self) -> tuple[Stay, ...]:
         """What they see of the log: past stays, and the present one."""
-        if self.chat.kind == Chat.Kind.FEED:
+        if self.chat.kind == Chat.Kind.FEED or (self.chat.kind == Chat.Kind.CONTACT and self.reads):
             return ((1, None),)
         if self.member is None or self.member.from_seq is None:
             return ()
@@ -111,6 +111,12 @@ def require_operator(user: User) -> None:
         raise Forbidden("Only operators may do that.", code="not_an_operator")
 
 
+def is_operator_now(user: User) -> bool:
+    """As their rights are now, not as they were when `user` was loaded."""
+    current = User.objects.filter(pk=user.pk, is_active=True).first()
+    return current is not None and current.is_operator
+
+
 def access_to(chat: Chat, user: User | None) -> Access:
     """The access of one user to one chat; at most two queries."""
     return accesses_to([chat], user)[chat.pk]
@@ -146,6 +152,8 @@ def access_of_member(chat: Chat, user: User | None, member: Member | None) -> Ac
         user = member.user
     if chat.kind == Chat.Kind.FEED:
         return Access(chat, user, member, reads=True)
+    if chat.kind == Chat.Kind.CONTACT:
+        return Access(chat, user, None, reads=user is not None and is_operator_now(user))
     if user is None or member is None or member.from_seq is None:
         return Access(chat, user, None, reads=False)
     return Access(chat, user, member, reads=True)

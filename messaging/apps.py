@@ -13,3 +13,4 @@ class MessagingConfig(AppConfig):
         from messaging import checks  # noqa: F401, PLC0415 - registers the system checks
 
         count_database_errors()
+        from messaging.actions import schedules  # noqa: F401, PLC0415 - announces what schedules can do

@@ -25,6 +25,7 @@ from messaging.events import ReadDoorbell
 logger = logging.getLogger("parley.bell")
 
 LAYER_TYPE = "parley"
+WORK = "work"
 READ_MARKS_EVERY_S = 1.0
 # A layer that does not answer must not hold up what is rung when it does again, or another is there.
 SEND_WITHIN_S = 5.0
@@ -68,6 +69,10 @@ class Bell:
     def ring_people(self) -> None:
         """Somebody's name has changed or gone: what hubs keep in memory, which is of the feed, may have the old one."""
         self._hand_over(self._take, f"chat.{FEED_URI}", "people", True)
+
+    def ring_work(self, what: str) -> None:
+        """There is work for the workers: `inbox` or `outbox`. They look by themselves too, only less often."""
+        self._hand_over(self._take, WORK, what, True)
 
     def ring_read(self, stream: str, user_id: int, number: int) -> None:
         """A read mark has risen: announced with the others of this chat, at most once a second."""

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 FEED_URI = "feed"
+DESK = "desk"
+MAX_PRESS_BYTES = 64
 MAX_TEXT_LENGTH = 8000
 MAX_CLIENT_ID_LENGTH = 100
 
@@ -86,6 +88,16 @@ class DeleteMessage(Command):
     number: Number
 
 
+class PressButton(Command):
+    """Presses a button of a bot's message in one's thread with it; `press` is what the button says it sends."""
+
+    method: ClassVar = "message.press"
+    chat: Uri
+    number: Number
+    press: Annotated[Line, Field(min_length=1, max_length=MAX_PRESS_BYTES)]
+    client_id: ClientId | None = None
+
+
 class MarkRead(Command):
     """Everything up to and including `number` has been read."""
 
@@ -141,6 +153,12 @@ class OpenThread(Command):
 class CloseThread(Command):
     method: ClassVar = "thread.close"
     chat: Uri
+
+
+class LinkContact(Command):
+    """Makes the contact to whom a bot gave this code oneself."""
+
+    code: Annotated[Line, Field(min_length=1, max_length=100)]
 
 
 class WhoAmI(Command):
@@ -231,6 +249,7 @@ COMMANDS: dict[str, type[Command]] = {
         PostMessage,
         EditMessage,
         DeleteMessage,
+        PressButton,
         MarkRead,
         AnnounceTyping,
         CreateRoom,

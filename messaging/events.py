@@ -1,7 +1,8 @@
 """The words out: one frozen class per event of a chat's log, and the shapes they carry. No Django.
 
-An event is kept in its *stored form*, in which a person stands as `{"user_id": n}`, and goes out in its *wire form*,
-in which that person is a `Person` as the account is now: so anonymising an account reaches every event it is in.
+An event is kept in its *stored form*, in which a person stands as `{"user_id": n}` (a contact as `{"contact_id": n}`),
+and goes out in its *wire form*, in which that person is a `Person` as they are now: so anonymising an account reaches
+every event it is in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from messaging.content import AnyContent
 
 
 def _iso(moment: datetime) -> str:
@@ -31,7 +34,7 @@ class Shape(BaseModel):
 
 
 class Person(Shape):
-    """A user as others see them; `email` is filled in only for oneself."""
+    """A user as others see them; `email` is filled in only for oneself. A contact's `id` is negative: it is no user's."""
 
     id: int
     username: str
@@ -39,22 +42,47 @@ class Person(Shape):
     first_name: str = ""
     last_name: str = ""
     is_bot: bool = False
+    is_contact: bool = False
     deleted: bool = False
 
 
+DeliveryState = Literal["waiting", "sent", "delivered", "read", "failed", "skipped"]
+"""How far a message has come on its way to a contact. Skipped: the platform's rules forbid it at the time."""
+
+
 class Message(Shape):
-    """A message as it stands. Deleted: `text` is empty and `deleted_at` says when."""
+    """A message as it stands. Deleted: `text` is empty and `deleted_at` says when. `extras`: what it shows beside its
+    text, or in its place. `delivery` is there for what goes to a contact on a platform.
+    """
 
     id: int
     number: int
     seq: int
     author: Person
     text: str
+    extras: AnyContent | None = None
     created_at: Moment
     edited_at: Moment | None = None
     deleted_at: Moment | None = None
     deleted_by: int | None = None
     client_id: str | None = None
+    delivery: DeliveryState | None = None
+
+
+class Contact(Shape):
+    """A person on a bot platform, as operators see them. `taken_by`: the operator who answers instead of the bot."""
+
+    id: int
+    platform: str
+    account: str
+    name: str
+    username: str
+    picture_url: str
+    language: str
+    banned: bool
+    unreachable: bool
+    taken_by: Person | None
+    linked_to: Person | None
 
 
 class Position(Shape):
@@ -90,6 +118,7 @@ class MessageEdited(Event):
     message_id: int
     number: int
     text: str
+    extras: AnyContent | None = None
     edited_at: Moment
 
 
@@ -141,6 +170,22 @@ class ChatClosed(Event):
     closed_at: Moment
 
 
+class DeliveryChanged(Event):
+    """These messages have come to this `state` on their way to the contact."""
+
+    type: Literal["delivery.changed"] = "delivery.changed"
+    numbers: list[int]
+    state: DeliveryState
+    reason: str = ""
+
+
+class ContactChanged(Event):
+    """The contact of this chat as they are now: taken or handed back, banned, unreachable, renamed, linked …"""
+
+    type: Literal["contact.changed"] = "contact.changed"
+    contact: Contact
+
+
 AnyEvent = Annotated[
     MessagePosted
     | MessageEdited
@@ -150,7 +195,9 @@ AnyEvent = Annotated[
     | MemberRemoved
     | MemberPromoted
     | ChatChanged
-    | ChatClosed,
+    | ChatClosed
+    | DeliveryChanged
+    | ContactChanged,
     Field(discriminator="type"),
 ]
 
@@ -179,7 +226,20 @@ class ChatsDoorbell(Shape):
     list_version: int
 
 
-AnyDoorbell = Annotated[TypingDoorbell | ReadDoorbell | ChatsDoorbell, Field(discriminator="type")]
+class DeskDoorbell(Shape):
+    """On `desk`: something happened in this contact's chat; the list of them is at `/api/desk/chats/`."""
+
+    type: Literal["desk.changed"] = "desk.changed"
+    chat: str
+
+
+AnyDoorbell = Annotated[
+    TypingDoorbell | ReadDoorbell | ChatsDoorbell | DeskDoorbell, Field(discriminator="type")
+]
+
+
+Reference = tuple[Literal["user_id", "contact_id"], int]
+"""Whom a stored form means."""
 
 
 def wire_form(
@@ -190,7 +250,7 @@ def wire_form(
     at: datetime,
     ends: list[int],
     stored: Mapping[str, Any],
-    people: Mapping[int, Person],
+    people: Mapping[Reference, Person],
 ) -> dict[str, Any]:
     """An event as clients get it, of any type, known to this version or not."""
     return {
@@ -207,31 +267,36 @@ def encode(wire: Mapping[str, Any]) -> bytes:
     return orjson.dumps(wire)
 
 
-def people_in(stored: Any) -> Iterator[int]:
-    """The ids of all users that a stored form refers to."""
+def people_in(stored: Any) -> Iterator[Reference]:
+    """All people that a stored form refers to."""
     if isinstance(stored, Mapping):
-        if _is_reference(stored):
-            yield stored["user_id"]
+        if (reference := _reference(stored)) is not None:
+            yield reference
         else:
             for value in stored.values():
                 yield from people_in(value)
 
 
-def _is_reference(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and "user_id" in value
+def _reference(value: Mapping[str, Any]) -> Reference | None:
+    if len(value) == 1:
+        if "user_id" in value:
+            return "user_id", value["user_id"]
+        if "contact_id" in value:
+            return "contact_id", value["contact_id"]
+    return None
 
 
 def _refer(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() == Person.model_fields.keys():
-        return {"user_id": value["id"]}
+        return {"contact_id": -value["id"]} if value["is_contact"] else {"user_id": value["id"]}
     return {name: _refer(inner) for name, inner in value.items()}
 
 
-def _resolve(value: Any, people: Mapping[int, Person]) -> Any:
+def _resolve(value: Any, people: Mapping[Reference, Person]) -> Any:
     if not isinstance(value, Mapping):
         return value
-    if _is_reference(value):
-        return people[value["user_id"]].model_dump()
+    if (reference := _reference(value)) is not None:
+        return people[reference].model_dump()
     return {name: _resolve(inner, people) for name, inner in value.items()}

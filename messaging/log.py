@@ -145,7 +145,7 @@ def blank(message: Message) -> None:
         type__in=("message.posted", "message.edited")
     ):
         if event.type == "message.posted":
-            event.data["message"]["text"] = ""
+            event.data["message"] |= {"text": "", "extras": None}
         else:
-            event.data["text"] = ""
+            event.data |= {"text": "", "extras": None}
         event.save(update_fields=["data"])

@@ -2,14 +2,18 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from messaging.errors import Invalid
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
-def loads(raw: bytes | str) -> Any:
+
+def loads(raw: bytes | str, *, mend: bool = False) -> Any:
     """One JSON value. Raises `Invalid` for bad syntax, NaN, duplicate keys, absurd numbers or depth, lone surrogates
-    and NUL characters.
+    and NUL characters. `mend` puts U+FFFD in the place of such characters instead: for senders who would only send the
+    same again, and hold everything else back until it is taken.
     """
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
@@ -20,6 +24,8 @@ def loads(raw: bytes | str) -> Any:
             parse_int=_bounded_int,
             parse_float=_finite_float,
         )
+        if mend and "\\u" in text:
+            return _mended(value)
     except RecursionError:
         raise _invalid("The JSON is nested too deeply.") from None
     except ValueError:
@@ -56,12 +62,22 @@ def _finite_float(digits: str) -> float:
     return number
 
 
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(key): _mended(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    return value
+
+
 def _refuse_unstorable(value: Any) -> None:
     unseen = [value]
     while unseen:
         item = unseen.pop()
         if isinstance(item, str):
-            if "\0" in item or any("\ud800" <= character <= "\udfff" for character in item):
+            if _UNSTORABLE.search(item):
                 raise _invalid("The JSON has a character that cannot be stored.")
         elif isinstance(item, dict):
             unseen.extend(item)

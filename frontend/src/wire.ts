@@ -1,5 +1,24 @@
 /** What the server sends, generated from its catalogue: `python manage.py wire_types > frontend/src/wire.ts` */
 
+export interface Button {
+  title: string;
+  press: string | null;
+  url: string | null;
+}
+
+export interface Card {
+  title: string;
+  subtitle: string;
+  image: string | null;
+  buttons: Button[];
+}
+
+export interface Cards {
+  kind: "cards";
+  text: string;
+  cards: Card[];
+}
+
 export interface ChatChanged {
   chat: string;
   seq: number;
@@ -24,6 +43,67 @@ export interface ChatClosed {
 export interface ChatsDoorbell {
   type: "chats.changed";
   list_version: number;
+}
+
+export interface Contact {
+  id: number;
+  platform: string;
+  account: string;
+  name: string;
+  username: string;
+  picture_url: string;
+  language: string;
+  banned: boolean;
+  unreachable: boolean;
+  taken_by: Person | null;
+  linked_to: Person | null;
+}
+
+export interface ContactChanged {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "contact.changed";
+  contact: Contact;
+}
+
+export interface DeliveryChanged {
+  chat: string;
+  seq: number;
+  at: string;
+  ends: number[];
+  type: "delivery.changed";
+  numbers: number[];
+  state: "waiting" | "sent" | "delivered" | "read" | "failed" | "skipped";
+  reason: string;
+}
+
+export interface DeskDoorbell {
+  type: "desk.changed";
+  chat: string;
+}
+
+export interface File {
+  text: string;
+  url: string | null;
+  file_id: string | null;
+  kind: "file";
+  name: string;
+  kept: boolean;
+}
+
+export interface Image {
+  text: string;
+  url: string | null;
+  file_id: string | null;
+  kind: "image";
+}
+
+export interface LocationRequest {
+  kind: "location_request";
+  text: string;
+  title: string;
 }
 
 export interface MemberJoined {
@@ -71,11 +151,13 @@ export interface Message {
   seq: number;
   author: Person;
   text: string;
+  extras: Text | QuickReplies | Image | File | Cards | LocationRequest | null;
   created_at: string;
   edited_at: string | null;
   deleted_at: string | null;
   deleted_by: number | null;
   client_id: string | null;
+  delivery: "waiting" | "sent" | "delivered" | "read" | "failed" | "skipped" | null;
 }
 
 export interface MessageDeleted {
@@ -99,6 +181,7 @@ export interface MessageEdited {
   message_id: number;
   number: number;
   text: string;
+  extras: Text | QuickReplies | Image | File | Cards | LocationRequest | null;
   edited_at: string;
 }
 
@@ -125,6 +208,7 @@ export interface Person {
   first_name: string;
   last_name: string;
   is_bot: boolean;
+  is_contact: boolean;
   deleted: boolean;
 }
 
@@ -133,10 +217,28 @@ export interface Position {
   seq: number;
 }
 
+export interface QuickReplies {
+  kind: "quick_replies";
+  text: string;
+  replies: QuickReply[];
+}
+
+export interface QuickReply {
+  title: string;
+  press: string;
+}
+
 export interface ReadDoorbell {
   type: "read";
   chat: string;
   marks: Record<string, number>;
+}
+
+export interface Text {
+  kind: "text";
+  text: string;
+  buttons: Button[][];
+  replace: boolean;
 }
 
 export interface TypingDoorbell {
@@ -155,6 +257,8 @@ export type AnyEvent =
   | MemberRemoved
   | MemberPromoted
   | ChatChanged
-  | ChatClosed;
+  | ChatClosed
+  | DeliveryChanged
+  | ContactChanged;
 
-export type AnyDoorbell = TypingDoorbell | ReadDoorbell | ChatsDoorbell;
+export type AnyDoorbell = TypingDoorbell | ReadDoorbell | ChatsDoorbell | DeskDoorbell;

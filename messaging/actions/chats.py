@@ -188,6 +188,8 @@ def mark_read(*, user: User, chat: str, number: int) -> int:
     """Everything up to `number` is read; returns how far that is now. Only rises, locks nothing, is no event."""
     access = chat_queries.readable(chat, user)
     number = min(number, access.chat.message_count)
+    if access.chat.kind == Chat.Kind.CONTACT:
+        return number  # operators watch in turns; nobody is a member there
     if access.member is None:
         Member.objects.get_or_create(
             chat=access.chat, user=user, defaults={"from_seq": 1, "read_number": number}

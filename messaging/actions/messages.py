@@ -1,5 +1,6 @@
-"""Posting, editing and deleting messages."""
+"""Posting, editing and deleting messages, and pressing what is to be pressed on them."""
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,12 +9,16 @@ from django.db import connection
 
 from messaging import events, limits, log, shapes
 from messaging.access import Access, access_of_member, access_to, members_of_pairs
+from messaging.actions.answers import correct, first_delivery, owe, unsay
 from messaging.actions.audit import note_deed
+from messaging.actions.journal import insert_inbounds, web_arrival
+from messaging.content import Cards, QuickReplies, Text, content_of
 from messaging.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
+from messaging.heard import Heard, Kind, said
 from messaging.idempotency import request_digest, require_same
 from messaging.joint import Joint
 from messaging.log import ChatLog
-from messaging.models import Chat, Member, Message, User
+from messaging.models import Chat, Contact, Member, Message, User
 from messaging.prepared import Prepared
 
 Outcome = events.Message | Exception
@@ -23,7 +28,7 @@ _WITH_KEY = Prepared(
         Message.objects.filter(chat__in=chat_ids)
         .filter(author__in=author_ids)
         .filter(client_id__in=client_ids)
-        .select_related("author")
+        .select_related("author", "contact")
     )
 )
 _RAISE_MARKS = """
@@ -41,6 +46,8 @@ class Post:
     chat: str
     text: str
     client_id: str | None = None
+    heard: Heard | None = None
+    """What it is to the bot of a thread, if not just words."""
     is_counted: bool = field(default=False, init=False)
 
 
@@ -97,6 +104,7 @@ def _post_all(posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]) -> dict[P
     refused: dict[Post, Outcome] = {}
     accepted: dict[Post, Message] = {}
     new: list[Message] = []
+    heard: list[Heard] = []
     for post in posts:
         chat_log = chat_logs[post.chat]
         chat_id, user_id = chat_log.chat.pk, post.user.pk
@@ -113,20 +121,111 @@ def _post_all(posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]) -> dict[P
             place = members.get((chat_id, user_id))
             first = _next_message(chat_log, post, author=place.user if place else post.user)
             new.append(first)
+            heard.append(post.heard or said(post.text))
             if post.client_id is not None:
                 posted[chat_id, user_id, post.client_id] = first
         accepted[post] = first
+    contacts = _contacts_in([message.chat for message in new])
+    for message in new:
+        if message.chat_id in contacts:
+            message.delivery = first_delivery(contacts[message.chat_id])
     Message.objects.bulk_create(new)
     for message in new:
         chat_log = chat_logs[message.chat.uri]
         chat_log.append(events.MessagePosted, message_row=message, message=shapes.message(message))
+    if contacts:
+        owe(new, contacts)
+    _tell_bots(new, heard)
     _mark_own_as_read(new, members)
     return refused | {post: shapes.message(message) for post, message in accepted.items()}
 
 
+def _contacts_in(chats: Iterable[Chat]) -> dict[int, Contact]:
+    """The contacts of those that are contact chats, by the chat's primary key."""
+    staffed = {chat.pk for chat in chats if chat.kind == Chat.Kind.CONTACT}
+    return {row.chat_id: row for row in Contact.objects.filter(chat__in=staffed)} if staffed else {}
+
+
+def _tell_bots(messages: Sequence[Message], heard: Sequence[Heard]) -> None:
+    """What is said in a thread with a bot of ours is for it to answer, as what comes from any platform is."""
+    asked = [
+        (message, words)
+        for message, words in zip(messages, heard, strict=True)
+        if message.chat.bot_id not in (None, message.author_id)
+    ]
+    if asked:
+        names = dict(
+            User.objects.filter(pk__in={message.chat.bot_id for message, _ in asked}).values_list(
+                "pk", "bot_name"
+            )
+        )
+        insert_inbounds(
+            [
+                web_arrival(
+                    bot=names[message.chat.bot_id or 0],
+                    user_id=message.author_id or 0,
+                    external_id=f"{message.chat.uri}:{message.number}",
+                    heard=words,
+                )
+                for message, words in asked
+            ],
+            [message.pk for message, _ in asked],
+        )
+
+
+def press_button(*, user: User, chat: str, number: int, press: str, client_id: str | None = None) -> None:
+    """Presses a button, or chooses a quick reply, of a bot's message in one's thread with it. The same `client_id`
+    presses it once.
+    """
+    limits.spend("post", user.pk, per_minute=settings.POSTS_PER_MINUTE)
+    with log.writing(chat) as chat_log:
+        row = chat_log.chat
+        access = access_to(row, user)
+        access.require_write()
+        message = _message_to_change(row, number, access)
+        kind, title = _pressable(message, press)
+        if row.bot_id is None or row.bot_id != message.author_id:
+            raise _nothing_to_press()
+        key = client_id or secrets.token_urlsafe(12)
+        heard = Heard(kind=kind, press=press, text=title, about=str(number), editable=kind == Kind.BUTTON)
+        if kind == Kind.QUICK_REPLY:
+            post = Post(user, chat, title, f"press:{number}:{key}"[:100], heard)
+            outcome = _post_all([post], {chat: chat_log})[post]
+            if isinstance(outcome, Exception):
+                raise outcome
+        else:
+            bot = User.objects.get(pk=row.bot_id)
+            external_id = f"{chat}:{number}:{key}"[:200]
+            insert_inbounds(
+                [web_arrival(bot=bot.bot_name, user_id=user.pk, external_id=external_id, heard=heard)]
+            )
+
+
+def _pressable(message: Message, press: str) -> tuple[Kind, str]:
+    """What pressing that on this message is, and the title of it."""
+    match content_of(message.text or "-", message.extras):
+        case QuickReplies(replies=replies):
+            found = [(Kind.QUICK_REPLY, reply.title) for reply in replies if reply.press == press]
+        case Text(buttons=rows):
+            found = [(Kind.BUTTON, each.title) for row in rows for each in row if each.press == press]
+        case Cards(cards=cards):
+            found = [
+                (Kind.BUTTON, each.title) for card in cards for each in card.buttons if each.press == press
+            ]
+        case _:
+            found = []
+    if not found:
+        raise _nothing_to_press()
+    return found[0]
+
+
+def _nothing_to_press() -> NotFound:
+    return NotFound("There is no such button.", code="no_such_button")
+
+
 def _posted_before(
     posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]
-) -> dict[tuple[int, int, str | None], Message]:
+) -> dict[tuple[int, int | None, str | None], Message]:
     """The messages that these posts' idempotency keys were used for."""
     keyed = [post for post in posts if post.client_id is not None]
     if not keyed:
@@ -156,7 +255,11 @@ def _next_message(chat_log: ChatLog, post: Post, *, author: User) -> Message:
 
 def _mark_own_as_read(messages: Iterable[Message], members: Mapping[tuple[int, int], Member]) -> None:
     """What came before one's own message one has read."""
-    numbers = {(message.chat_id, message.author_id): message.number for message in messages}
+    numbers = {
+        (message.chat_id, message.author_id): message.number
+        for message in messages
+        if message.author_id is not None and message.chat.kind != Chat.Kind.CONTACT
+    }
     risen = [
         value for pair, number in numbers.items() if pair in members for value in (members[pair].pk, number)
     ]
@@ -193,6 +296,9 @@ def edit_message(*, user: User, chat: str, number: int, text: str) -> events.Mes
                 text=text,
                 edited_at=chat_log.now,
             )
+            for contact in _contacts_in([chat_log.chat]).values():
+                message.chat = chat_log.chat
+                correct(chat_log, contact, message)
     return shapes.message(message)
 
 
@@ -208,13 +314,14 @@ def delete_message(*, user: User, chat: str, number: int) -> events.Message:
         if message.author_id != user.pk and not user.is_operator:
             raise Forbidden("Only its author may delete a message.", code="not_the_author")
         if message.deleted_at is None:
-            message.text = ""
+            message.text, message.extras = "", None
             message.deleted_at = chat_log.now
             message.deleted_by = user
-            message.save(update_fields=["text", "deleted_at", "deleted_by"])
+            message.save(update_fields=["text", "extras", "deleted_at", "deleted_by"])
             if message.author_id != user.pk:
                 note_deed(operator=user, to=message, called=f"message {number} of {chat}", what="Deleted.")
             log.blank(message)
+            unsay(chat_log, message)
             chat_log.append(
                 events.MessageDeleted,
                 message_row=message,
@@ -227,7 +334,7 @@ def delete_message(*, user: User, chat: str, number: int) -> events.Message:
 
 
 def _message_to_change(chat: Chat, number: int, access: Access | None) -> Message:
-    visible = Message.objects.filter(chat=chat, number=number).select_related("author")
+    visible = Message.objects.filter(chat=chat, number=number).select_related("author", "contact")
     message = (visible if access is None else visible.filter(access.visible())).first()
     if message is None:
         raise NotFound("There is no such message.", code="no_such_message")

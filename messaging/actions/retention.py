@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from messaging import log
-from messaging.models import Chore, Event, LoginFailure, Ticket, Token
+from messaging.models import Chat, Chore, Event, LoginFailure, Message, Ticket, Token
 
 MAX_PRUNED_AT_ONCE = 5000
 
@@ -40,6 +40,28 @@ def _prune_chat(uri: str, last: int) -> int:
             gone += Event.objects.filter(chat=chat, seq__lte=through).delete()[0]
             chat.pruned_seq = through
             chat.save(update_fields=["pruned_seq"])
+
+
+def prune_contact_messages() -> int:
+    """Forgets what was said in contacts' chats but for the newest `CONTACT_MESSAGES_KEPT` messages, with its events."""
+    spoken = Message.objects.filter(chat__kind=Chat.Kind.CONTACT).order_by("-pk")
+    oldest_kept = spoken[settings.CONTACT_MESSAGES_KEPT - 1 : settings.CONTACT_MESSAGES_KEPT].first()
+    if oldest_kept is None:
+        return 0
+    old = Message.objects.filter(chat__kind=Chat.Kind.CONTACT, pk__lt=oldest_kept.pk).order_by()
+    return sum(
+        _prune_messages(row["chat__uri"], row["last"])
+        for row in old.values("chat__uri").annotate(last=Max("seq"))
+    )
+
+
+def _prune_messages(uri: str, last: int) -> int:
+    _prune_chat(uri, last)
+    with log.writing(uri) as chat_log:
+        rows = Message.objects.filter(chat=chat_log.chat, seq__lte=last)
+        # Events after that may still tell of them: those are events of what is no more.
+        Event.objects.filter(message__in=rows).update(message=None)
+        return rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - public by its documentation
 
 
 def prune_credentials() -> int:

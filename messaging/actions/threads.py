@@ -9,6 +9,7 @@ from django.utils import timezone
 from messaging import events, limits, log
 from messaging.access import access_to
 from messaging.actions.chats import admit
+from messaging.actions.contacts import meet_on_the_web
 from messaging.errors import Conflict, Invalid
 from messaging.models import Chat, Member, ThreadSlot, User
 from messaging.queries.users import exclusive_threads_of, person_named
@@ -41,10 +42,13 @@ def open_thread(*, user: User, username: str) -> tuple[Chat, bool]:
             exclusive = settings.EXCLUSIVE_THREADS and not (user.is_bot or other.is_bot)
             if exclusive:
                 _check_free(user, other)
-            chat = Chat(kind=Chat.Kind.THREAD, pair=pair, created_by=user)
+            bot = next((each for each in both if each.bot_name), None)
+            chat = Chat(kind=Chat.Kind.THREAD, pair=pair, created_by=user, bot=bot)
             with log.creating(chat) as chat_log:
                 for each in both:
                     admit(chat_log, each, by=user, role=Member.Role.MEMBER)
+            if bot is not None:
+                meet_on_the_web(user=next(each for each in both if each is not bot), bot=bot, chat=chat)
             if exclusive:
                 ThreadSlot.objects.bulk_create(ThreadSlot(user=each, chat=chat) for each in both)
     except IntegrityError:

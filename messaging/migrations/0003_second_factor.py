@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0002_feed_and_epoch"),
+        ("messaging", "0005_documents"),
     ]
 
     operations = [

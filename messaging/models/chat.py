@@ -46,6 +46,15 @@ class Chat(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
+    bot = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Of a thread: the bot in it, if a module of ours answers for it.",
+    )
+
     active_at = models.DateTimeField(auto_now_add=True, help_text="When its log last grew.")
     last_seq = models.PositiveBigIntegerField(default=0)
     pruned_seq = models.PositiveBigIntegerField(default=0)
@@ -53,6 +62,7 @@ class Chat(models.Model):
 
     created_by_id: int | None
     closed_by_id: int | None
+    bot_id: int | None
 
     class Meta:
         constraints = [

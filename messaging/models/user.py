@@ -38,6 +38,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
         null=True, blank=True, help_text="When a mail that was sent there had been read."
     )
     is_bot = models.BooleanField(default=False)
+    bot_name = models.CharField(
+        max_length=40, blank=True, default="", help_text="Of a bot: the module of ours that answers for it."
+    )
     access_version = models.PositiveIntegerField(
         default=0,
         help_text="Raised by whatever changes what this account may see; live connections compare it.",
@@ -61,6 +64,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
                 Upper("email"),
                 name="user_email_confirmed_once",
                 condition=Q(email_confirmed_at__isnull=False) & ~Q(email=""),
+            ),
+            models.UniqueConstraint(
+                fields=["bot_name"], name="user_bot_name_once", condition=~Q(bot_name="")
             ),
         ]
         # Upper, since that is what Django compares by without regard to case.

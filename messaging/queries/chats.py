@@ -102,24 +102,24 @@ def chat_list(user: User, *, limit: int = 50, before: str = "") -> ChatPage:
     # A union, not an "or": the database finds either half by its index.
     chats = Chat.objects.filter(pk__in=places.union(feed)).order_by("-active_at", "-pk")
     if before:
-        moment, pk = _parse_cursor(before)
+        moment, pk = parse_cursor(before)
         chats = chats.filter(Q(active_at__lt=moment) | Q(active_at=moment, pk__lt=pk))
     limit = min(max(limit, 1), MAX_LISTED)
     rows = list(chats[: limit + 1])
     return ChatPage(
         chats=_summaries(rows[:limit], user),
-        next=_cursor_after(rows[limit - 1]) if len(rows) > limit else None,
+        next=cursor_after(rows[limit - 1]) if len(rows) > limit else None,
     )
 
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _cursor_after(chat: Chat) -> str:
+def cursor_after(chat: Chat) -> str:
     return f"{(chat.active_at - _BEGINNING) // timedelta(microseconds=1)}-{chat.pk}"
 
 
-def _parse_cursor(cursor: str) -> tuple[datetime, int]:
+def parse_cursor(cursor: str) -> tuple[datetime, int]:
     parts = re.fullmatch(r"([0-9]{1,17})-([0-9]{1,18})", cursor)
     if parts is None:
         raise Invalid("`before` is not a cursor that the list has given.", code="invalid_cursor")
@@ -212,7 +212,7 @@ def _summaries(chats: Sequence[Chat], user: User | None) -> list[ChatSummary]:
     last = {
         row.chat_id: row
         for row in Message.objects.filter(chat__in=ids, number=F("chat__message_count")).select_related(
-            "author"
+            "author", "contact"
         )
     }
     counts = member_counts(chats)

@@ -18,6 +18,7 @@ MAX_OPENED_BYTES = 64 * 1024
 MAX_PAGE = 500
 MAX_HISTORY = 100
 FEED_KIND = Chat.Kind.FEED.value
+CONTACT_KIND = Chat.Kind.CONTACT.value
 
 Encoded = tuple[int, list[int], bytes]
 """`(seq, ends, the event as JSON)`."""

@@ -7,7 +7,7 @@ from messaging.access import Access
 from messaging.errors import Invalid, NotFound
 from messaging.events import Message as MessageShape
 from messaging.events import Position, Shape
-from messaging.models import Message
+from messaging.models import Document, Message
 from messaging.queries import positions
 
 MAX_PAGE = 100
@@ -36,7 +36,7 @@ def messages_of(
         raise Invalid("Give one of `before`, `after` and `around`, not several.")
     limit = min(max(limit, 1), MAX_PAGE)
     position = positions.position_of(access.chat)
-    visible = Message.objects.filter(access.visible(), chat=access.chat).select_related("author")
+    visible = Message.objects.filter(access.visible(), chat=access.chat).select_related("author", "contact")
     if around is not None:
         older = _older(visible.filter(number__lte=around), limit // 2 + 1)
         newer = list(visible.filter(number__gt=around).order_by("number")[: limit // 2])
@@ -70,9 +70,18 @@ def message_numbered(access: Access, number: int) -> Message:
     access.require_read()
     row = (
         Message.objects.filter(access.visible(), chat=access.chat, number=number)
-        .select_related("author")
+        .select_related("author", "contact")
         .first()
     )
     if row is None:
         raise NotFound("There is no such message.", code="no_such_message")
     return row
+
+
+def document_of(access: Access, number: int) -> tuple[str, str]:
+    """The name and the content of the file that a message is. Raises `NotFound` if it is none."""
+    row = message_numbered(access, number)
+    document = Document.objects.filter(message=row).first()
+    if document is None or row.extras is None:
+        raise NotFound("There is no such file.", code="no_such_file")
+    return row.extras["name"], document.content

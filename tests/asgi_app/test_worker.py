@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asgi_app.worker import CHORES, Chore, work
+from asgi_app.worker import CHORES, Chore, do_chores
 from tests.asgi_app.raw import wait_for
 from tests.kept_process import KeptProcess
 from tests.services import ROOT, SERVICES
@@ -35,7 +35,7 @@ class Counted:
 
 async def run_worker_until(event: threading.Event, *chores: Chore) -> None:
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(stop, chores))
+    worker = asyncio.create_task(do_chores(stop, chores))
     assert await asyncio.to_thread(event.wait, 10)
     stop.set()
     await asyncio.wait_for(worker, 10)
@@ -89,7 +89,7 @@ async def test_a_chore_in_progress_is_finished() -> None:
         return 0
 
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(stop, (Chore("long", chore, every_s=3600),)))
+    worker = asyncio.create_task(do_chores(stop, (Chore("long", chore, every_s=3600),)))
     assert await asyncio.to_thread(began.wait, 10)
     stop.set()
     assert not worker.done()

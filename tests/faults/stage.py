@@ -73,7 +73,7 @@ def _read_log(uri: str) -> Log:
             LogMessage(
                 number=row.number,
                 seq=row.seq,
-                author=row.author_id,
+                author=row.author_id or 0,
                 client_id=row.client_id,
                 text=row.text,
             )

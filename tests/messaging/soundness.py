@@ -42,7 +42,7 @@ def _assert_events_tell_the_rows(chat: Chat, events: list[Event], messages: dict
                 told = event.data["message"]
                 assert told["number"] == len(texts) + 1
                 assert told["seq"] == event.seq == messages[told["number"]].seq
-                assert told["author"]["user_id"] == messages[told["number"]].author_id
+                assert told["author"] in _references_to(messages[told["number"]])
                 texts[told["number"]] = told["text"]
             case "message.edited":
                 texts[event.data["number"]] = event.data["text"]
@@ -78,3 +78,9 @@ def everything_stored() -> dict[str, str]:
         for model in apps.get_models(include_auto_created=True)
         if not model._meta.swapped
     }
+
+
+def _references_to(message: Message) -> list[dict[str, int | None]]:
+    if message.contact_id is not None:
+        return [{"contact_id": message.contact_id}]
+    return [{"user_id": message.author_id}]

@@ -63,7 +63,7 @@ def _type(schema: dict[str, Any]) -> str:
             return f'"{value}"'
         case {"enum": list(values)}:
             return " | ".join(f'"{value}"' for value in values)
-        case {"anyOf": list(options)}:
+        case {"anyOf": list(options)} | {"oneOf": list(options)}:
             return " | ".join(_type(option) for option in options)
         case {"type": "array", "items": dict(items)}:
             return f"{_type(items)}[]"

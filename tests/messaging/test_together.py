@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 import pytest
 from django.db import OperationalError
 
-from consumers.together import MAX_BATCHES, MAX_TOGETHER, Together
+from messaging.database import DatabaseThreads
+from messaging.together import MAX_BATCHES, MAX_TOGETHER, Together
 
 WITHIN_S = 10
+THREADS = DatabaseThreads("together", MAX_BATCHES + 1)
 
 
 class Desk:
@@ -39,7 +41,7 @@ class Desk:
 
 
 def together(desk: Desk) -> Together[str, str]:
-    return Together(desk.all_of, desk.alone, is_repeatable=lambda item: "once" not in item)
+    return Together(desk.all_of, desk.alone, is_repeatable=lambda item: "once" not in item, threads=THREADS)
 
 
 async def test_what_comes_alone_is_done_alone_and_the_rest_together() -> None:
@@ -112,7 +114,7 @@ async def test_a_refusal_is_its_own_asker_s() -> None:
     def refuse_some(items: Collection[str]) -> Mapping[str, str | Exception]:
         return {item: PermissionError(item) if item == "refused" else item for item in items}
 
-    requests = Together(refuse_some, refuse, is_repeatable=lambda item: True)
+    requests = Together(refuse_some, refuse, is_repeatable=lambda item: True, threads=THREADS)
     with pytest.raises(PermissionError):
         await requests.do("refused")
     outcomes = await asyncio.gather(*map(requests.do, ("a", "refused", "b")), return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Every write of the verse bot's tables."""

@@ -1,0 +1,12 @@
+"""The Django application of the verse bot."""
+
+from django.apps import AppConfig
+
+
+class VersesConfig(AppConfig):
+    name = "bots.verses"
+    label = "verses"
+    verbose_name = "Verses"
+
+    def ready(self) -> None:
+        from bots.verses.actions import daily  # noqa: F401, PLC0415 - announces what schedules can do

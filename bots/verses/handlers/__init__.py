@@ -1,0 +1,1 @@
+"""What the verse bot does, one file per matter."""

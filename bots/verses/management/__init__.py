@@ -1,0 +1,1 @@
+"""The verse bot's commands."""

@@ -1,0 +1,106 @@
+"""A parrot on paper: the bot of the tests, its platform, and a worker that runs until there is nothing left to do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import override_settings
+from django.utils import timezone
+
+from bots.inbox import Inbox
+from messaging.actions.journal import store_inbounds
+from messaging.database import DatabaseThreads
+from messaging.heard import Arrival, Heard, Kind, Profile, said
+from messaging.models import Delivery, Inbound, Message
+from tests.bots.paper import Paper
+from tests.messaging.soundness import assert_every_log_is_sound
+from webhooks.outbox import Outbox
+
+_numbers = count(1)
+
+
+def arrival(person: str, heard: Heard | str | None, **fields: object) -> Arrival:
+    """Something that a person did on paper."""
+    if isinstance(heard, str):
+        heard = said(heard, message_id=f"{person}-{next(_numbers)}")
+    fields = {"external_id": f"event-{next(_numbers)}", "profile": Profile(first_name=person)} | fields
+    return Arrival(
+        platform="paper",
+        account="parrot",
+        person=person,
+        raw={"from": person},
+        happened_at=timezone.now(),
+        heard=heard,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def pressed(press: str, about: str, **fields: object) -> Heard:
+    return Heard(kind=Kind.BUTTON, press=press, about=about, editable=True, acknowledge="ack", **fields)  # type: ignore[arg-type]
+
+
+@dataclass
+class Worker:
+    """An inbox and an outbox at work."""
+
+    paper: Paper
+    threads: DatabaseThreads
+    wakes: dict[str, asyncio.Event] = field(
+        default_factory=lambda: {"inbox": asyncio.Event(), "outbox": asyncio.Event()}
+    )
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        outbox = Outbox(self.threads, self.wakes["outbox"], {"paper": self.paper})
+        inbox = Inbox(self.threads, outbox, self.wakes["inbox"])
+        async with asyncio.TaskGroup() as group:
+            group.create_task(outbox.work(self.stop))
+            group.create_task(inbox.work(self.stop))
+
+    async def take(self, *arrivals: Arrival) -> None:
+        """Stores what has come, and returns when everything that follows from it is done."""
+        await sync_to_async(store_inbounds)(arrivals)
+        await self.settled()
+
+    async def settled(self, within_s: float = 20) -> None:
+        async with asyncio.timeout(within_s):
+            while await sync_to_async(something_waits)():
+                for wake in self.wakes.values():
+                    wake.set()
+                await asyncio.sleep(0.01)
+
+
+def something_waits() -> bool:
+    waiting = Delivery.objects.filter(state=Delivery.State.WAITING)
+    return Inbound.objects.filter(state=Inbound.State.WAITING).exists() or waiting.exists()
+
+
+def transcript(person: str) -> list[tuple[str, str]]:
+    """What was said in a contact's chat, as it stands: by whom (`parrot`, `olive` …, or the contact) and what."""
+    rows = Message.objects.filter(chat__contact__external_id=person).select_related("author", "contact")
+    return [
+        (row.author.username if row.author else row.contact.first_name if row.contact else "", row.text)
+        for row in rows.order_by("number")
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _parrot() -> Iterator[None]:
+    with override_settings(BOT_MODULES=["tests.bots.parrot"]):
+        yield
+
+
+@pytest.fixture
+async def worker(transactional_db: None) -> AsyncIterator[Worker]:
+    worker = Worker(Paper(), DatabaseThreads("bots", 4))
+    running = asyncio.create_task(worker.run())
+    yield worker
+    worker.stop.set()
+    await running
+    worker.threads.close()
+    await sync_to_async(assert_every_log_is_sound)()
+    await sync_to_async(connections.close_all)()  # of the thread that did this for the test

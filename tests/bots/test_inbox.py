@@ -1,0 +1,87 @@
+"""What contacts do is handled once, in order, and answered."""
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from messaging.models import BotSetting, BotState, Contact, Delivery, Inbound, Message
+from tests.bots.conftest import Worker, arrival, pressed, transcript
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+told = sync_to_async(transcript)
+
+
+async def test_somebody_writes_and_is_answered(worker: Worker) -> None:
+    await worker.take(arrival("ada", "/start"), arrival("ada", "Good morning"))
+    assert worker.paper.texts("ada") == ["Hello, stranger!", "Choose:", "Good morning"]
+    assert await told("ada") == [
+        ("ada", "/start"),
+        ("parrot", "Hello, stranger!"),
+        ("parrot", "Choose:"),
+        ("ada", "Good morning"),
+        ("parrot", "Good morning"),
+    ]
+    sent = [row async for row in Delivery.objects.order_by("pk").values_list("state", "attempts", "lost")]
+    assert sent == [("sent", 1, 0)] * 3
+    outcomes = [row async for row in Inbound.objects.order_by("pk").values_list("state", "outcome")]
+    assert outcomes == [("done", "2 answered"), ("done", "1 answered")]
+
+
+async def test_a_thousand_copies_are_one_message_and_one_answer(worker: Worker) -> None:
+    same = arrival("ada", "count")
+    await worker.take(*[same] * 400)
+    await worker.take(*[same] * 600)
+    assert await told("ada") == [("ada", "count"), ("parrot", "1")]
+    assert worker.paper.texts("ada") == ["1"]
+    assert (await Inbound.objects.aget()).repeats == 999
+
+
+async def test_what_one_says_quickly_is_answered_in_order(worker: Worker) -> None:
+    words = [str(number) for number in range(30)]
+    await worker.take(*[arrival(person, word) for word in words for person in ("ada", "ben")])
+    assert worker.paper.texts("ada") == words
+    assert worker.paper.texts("ben") == words
+
+
+async def test_a_bot_remembers_what_it_kept(worker: Worker) -> None:
+    await worker.take(*[arrival("ada", "count") for _ in range(5)])
+    assert worker.paper.texts("ada") == ["1", "2", "3", "4", "5"]
+    state = await BotState.objects.aget()
+    assert (state.data, state.version) == ({"count": 5}, 5)
+
+
+async def test_a_slow_handler_shows_typing_and_keeps_what_it_learns(worker: Worker) -> None:
+    await worker.take(arrival("ada", "/slowly 0.7"), arrival("ada", "/slowly"))
+    assert [each.content.kind for each in worker.paper.sent["ada"]] == ["typing", "text", "text"]
+    assert worker.paper.texts("ada") == ["Slowly 1", "Slowly 2"]
+    assert (await Contact.objects.aget()).speaks == "fr"
+
+
+async def test_a_pressed_button_replaces_the_message_in_place(worker: Worker) -> None:
+    await worker.take(arrival("ada", "/start"))
+    menu = await Message.objects.aget(text="Choose:")
+    await worker.take(arrival("ada", pressed("page:1", menu.external_id)))
+    assert (await told("ada"))[1:] == [("parrot", "Hello, stranger!"), ("parrot", "Page 1")]
+    last = worker.paper.sent["ada"][-1]
+    assert (last.edits, last.content.text) == (menu.external_id, "Page 1")
+    assert worker.paper.acknowledged == ["ack"]
+    await worker.take(arrival("ada", pressed("page:2", "something-we-never-sent")))
+    assert (await told("ada"))[-1] == ("parrot", "Page 2")
+
+
+async def test_a_handler_that_raises_is_parked_apologises_once_and_stops_nobody(worker: Worker) -> None:
+    await worker.take(arrival("ada", "/break"), arrival("ada", "still there?"), arrival("ben", "hello"))
+    assert worker.paper.texts("ada")[0].startswith("Sorry")
+    assert worker.paper.texts("ada")[1:] == ["still there?"]
+    assert worker.paper.texts("ben") == ["hello"]
+    assert (await told("ada"))[0] == ("ada", "/break")
+    parked = await Inbound.objects.aget(state="parked")
+    assert "the cage is open" in parked.error
+    assert not await BotSetting.objects.filter(key__startswith="left behind").aexists()
+
+
+async def test_what_nobody_understands_is_stored_and_parked(worker: Worker) -> None:
+    await worker.take(arrival("ada", None, error="A shape nobody knows."))
+    parked = await Inbound.objects.aget()
+    assert (parked.state, parked.error, parked.raw) == ("parked", "A shape nobody knows.", {"from": "ada"})
+    assert not await Contact.objects.aexists()
