@@ -2,6 +2,7 @@
 
 import ast
 import os
+import runpy
 import shutil
 import socket
 import subprocess
@@ -105,3 +106,24 @@ def test_continuous_integration_runs_what_everybody_runs() -> None:
     command = ROOT / ".ci" / "run"
     assert os.access(command, os.X_OK)
     assert command.read_text().splitlines()[-1].endswith("make test")
+
+
+@pytest.mark.parametrize(("mends", "result"), [(True, "passed"), (False, "FAILED")])
+def test_a_test_that_fails_has_a_second_try_and_is_named(tmp_path: Path, mends: bool, result: str) -> None:
+    (tmp_path / "test_luck.py").write_text(
+        "from pathlib import Path\n"
+        "def test_always(): pass\n"
+        "def test_luck():\n"
+        "    tried = Path(__file__).with_name('tried')\n"
+        "    before = tried.exists()\n"
+        "    tried.touch()\n"
+        f"    assert before and {mends}\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    module = runpy.run_path(str(ROOT / "scripts" / "dev.py"))
+    (tmp_path / "logs").mkdir()
+    checks = module["Checks"](tmp_path / "logs", [])
+    checks.take(module["Step"]("luck", [sys.executable, "-m", "pytest", "."], cwd=tmp_path, has_tests=True))
+    assert result in checks.results[0]
+    assert checks.failed == ([] if mends else ["luck"])
+    assert ("test_luck.py::test_luck" in " ".join(checks.results[1:])) is mends
