@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from frontend.pages.policy import PAGES
-from frontend.pages.views import accounts, chats, feed, messages, passwords, people, rooms, threads
+from frontend.pages.views import accounts, chats, feed, links, messages, passwords, people, rooms, threads
 
 
 class Uri:
@@ -39,6 +39,7 @@ urlpatterns = [
     path("messages/<uri:uri>/<number:number>/", messages.message, name="message"),
     path("messages/<uri:uri>/<number:number>/edit/", messages.edit, name="message-edit"),
     path("messages/<uri:uri>/<number:number>/delete/", messages.delete, name="message-delete"),
+    path("messages/<uri:uri>/<number:number>/press/", messages.press, name="message-press"),
     path("chats/", chats.chats, name="chats"),
     path("chats/<uri:uri>/read/", chats.read, name="chat-read"),
     path("threads/", threads.open_with, name="thread-open"),
@@ -56,6 +57,8 @@ urlpatterns = [
     path("login/", accounts.log_in, name="log-in"),
     path("logout/", accounts.log_out, name="log-out"),
     path("account/", accounts.account, name="account"),
+    path("link/<uri:code>/", links.link, name="link"),
+    path("account/contacts/<number:contact_id>/unlink/", links.unlink, name="unlink"),
     path("account/profile/", accounts.profile, name="profile"),
     path("account/devices/<uri:token_id>/revoke/", accounts.revoke_device, name="device-revoke"),
     path("account/delete/", accounts.delete, name="account-delete"),
