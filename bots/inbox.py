@@ -222,7 +222,6 @@ class Inbox:
 
 
 def _turn(bot: Bot, choice: Choice, situation: Situation, settings: dict[str, str]) -> Turn:
-    user = situation.contact.user
     return Turn(
         bot=bot,
         contact=situation.contact,
@@ -230,7 +229,7 @@ def _turn(bot: Bot, choice: Choice, situation: Situation, settings: dict[str, st
         state=situation.state,
         settings=settings,
         language=situation.contact.speaks,
-        is_operator=user is not None and user.is_operator,
+        is_operator=situation.is_operator,
         is_new=situation.is_new,
         rest=choice.rest,
         match=choice.match,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import _User
 
 FEED = "feed"
+CONTACT = "contact"
 PAGE_LENGTH = 50
 
 BLANK = Message(
@@ -40,6 +41,8 @@ def page_of(kind: str, uri: str) -> str:
     """The address of a chat's own page."""
     if kind == FEED:
         return reverse("pages:feed")
+    if kind == CONTACT:
+        raise NotFound("There is no page of that chat.")
     return reverse(f"pages:{kind}", args=[uri])
 
 

@@ -238,7 +238,6 @@ export interface Text {
   kind: "text";
   text: string;
   buttons: Button[][];
-  replace: boolean;
 }
 
 export interface TypingDoorbell {

@@ -18,7 +18,7 @@ from messaging.actions.answers import Saying, say
 from messaging.actions.bots import enlist_bots
 from messaging.actions.threads import open_thread
 from messaging.content import AnyContent, content_of, extras_of, text_of
-from messaging.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
+from messaging.errors import Conflict, Forbidden, NotFound, ParleyError
 from messaging.models import WEB, Broadcast, Chat, Contact, Delivery, Recipient, Schedule, User
 from messaging.queries.broadcasts import accounts_of_bot, why_not_to_write
 
@@ -82,8 +82,6 @@ def draft_broadcast_to_everybody(
 def _new(
     bot: str, content: AnyContent, *, author: User | None = None, author_contact: Contact | None = None
 ) -> Broadcast:
-    if not text_of(content).strip():
-        raise Invalid("A broadcast needs a text.", code="empty_text", fields={"text": ["must not be empty"]})
     return Broadcast.objects.create(
         bot=bot,
         text=text_of(content),

@@ -75,7 +75,7 @@ def meet_on_the_web(*, user: User, bot: User, chat: Chat) -> None:
         platform=WEB,
         account=bot.bot_name,
         external_id=str(user.pk),
-        defaults={"chat": chat, "user": user, "first_name": user.first_name, "username": user.username},
+        defaults={"chat": chat, "user": user},  # what they are called is the user's to say
     )
 
 

@@ -63,6 +63,7 @@ class Situation:
     state: dict[str, Any]
     state_version: int
     is_new: bool
+    is_operator: bool
 
 
 Respond = Callable[[Situation], Sequence[AnyContent]]
@@ -193,8 +194,15 @@ class _Handling:
             kept = self.contact.state
         except BotState.DoesNotExist:
             kept = BotState(version=0, data={})
-        is_new = self.contact.heard_at is None
-        self.situation = Situation(self.contact, claimed.heard, kept.data, kept.version, is_new=is_new)
+        user = self.contact.user
+        self.situation = Situation(
+            self.contact,
+            claimed.heard,
+            kept.data,
+            kept.version,
+            is_new=self.contact.heard_at is None,
+            is_operator=user is not None and user.is_operator,
+        )
 
     def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:
         """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do."""

@@ -63,6 +63,8 @@ class Contact(models.Model):
 
     @property
     def display_name(self) -> str:
+        if self.platform == WEB and self.user is not None:
+            return self.user.display_name
         return f"{self.first_name} {self.last_name}".strip() or self.username or f"{self.platform} contact"
 
     @property

@@ -11,15 +11,34 @@ from django.test import Client
 from django.urls import reverse
 
 from messaging.actions.accounts import create_ticket, create_token, delete_account
+from messaging.actions.bots import enlist_bots, save_state
 from messaging.actions.chats import add_member, leave_room
+from messaging.actions.contacts import create_link_code
+from messaging.actions.deliveries import pause_account
+from messaging.actions.inbounds import claim_inbounds, handle_inbound, park_inbound
+from messaging.actions.journal import store_inbounds
 from messaging.actions.messages import post_message
 from messaging.actions.retention import claim_chore
-from messaging.models import Chat, Event, LoginFailure, Message, Token, User
+from messaging.content import File
+from messaging.heard import Arrival, said
+from messaging.models import (
+    BotSetting,
+    Chat,
+    Contact,
+    Delivery,
+    Event,
+    Inbound,
+    LoginFailure,
+    Message,
+    Token,
+    User,
+)
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MODELS = [model._meta.model_name for model in apps.get_app_config("messaging").get_models()]
+EDITED = {"user", "botsetting"}
 
 
 @pytest.fixture
@@ -66,6 +85,19 @@ def _something_in_every_table(alice: User, bob: User, room: str, thread: Chat) -
     create_ticket(user=alice, token=token, session_key=None)
     LoginFailure.objects.create(key="account:alice")
     claim_chore("prune", 60)
+    _something_of_contacts(alice)
+
+
+def _something_of_contacts(alice: User) -> None:
+    bot = enlist_bots(["parrot"])["parrot"]
+    words = said("<script>hello</script>")
+    store_inbounds([Arrival("paper", "parrot", "1", {"from": "ada"}, person="ada", heard=words)])
+    [claimed] = claim_inbounds(limit=1)
+    handle_inbound(claimed, author=bot, respond=lambda situation: [File(content="<script>hello")])
+    save_state(contact=claimed.contact.pk, version=0, data={"said": "<script>hello"})
+    pause_account(platform="paper", account="parrot", seconds=1, reason="Too many.")
+    create_link_code(user=alice)
+    BotSetting.objects.create(bot="parrot", key="log_chat", value="feed")
 
 
 def test_every_model_is_there() -> None:
@@ -81,7 +113,8 @@ def test_rows_can_be_looked_at_and_neither_added_nor_deleted(root: Client, model
     page = root.get(reverse(f"admin:messaging_{model}_change", args=[row.pk]))
     assert page.status_code == 200
     assert b"<script>hello" not in listing.content + page.content
-    assert root.get(reverse(f"admin:messaging_{model}_add")).status_code == 403
+    if model not in EDITED:
+        assert root.get(reverse(f"admin:messaging_{model}_add")).status_code == 403
     delete = reverse(f"admin:messaging_{model}_delete", args=[row.pk])
     assert root.post(delete, {"post": "yes"}).status_code == 403
     assert b"delete_selected" not in listing.content
@@ -90,8 +123,8 @@ def test_rows_can_be_looked_at_and_neither_added_nor_deleted(root: Client, model
 
 
 @pytest.mark.usefixtures("_something_in_every_table")
-@pytest.mark.parametrize("model", [model for model in MODELS if model != "user"])
-def test_only_people_have_a_form(root: Client, model: str) -> None:
+@pytest.mark.parametrize("model", [model for model in MODELS if model not in EDITED])
+def test_the_others_have_no_form(root: Client, model: str) -> None:
     row = apps.get_model("messaging", model)._default_manager.order_by("pk").first()
     assert root.post(reverse(f"admin:messaging_{model}_change", args=[row.pk]), {}).status_code == 403
 
@@ -101,7 +134,7 @@ def test_only_people_have_a_form(root: Client, model: str) -> None:
     ("model", "hidden"), [("token", "digest"), ("ticket", "origin_key"), ("message", "request_digest")]
 )
 def test_what_is_nobody_s_business_is_not_shown(root: Client, model: str, hidden: str) -> None:
-    row = apps.get_model("messaging", model)._default_manager.get()
+    row = apps.get_model("messaging", model)._default_manager.order_by("pk").first()
     page = root.get(reverse(f"admin:messaging_{model}_change", args=[row.pk])).content.decode()
     assert "field-" in page
     assert f"field-{hidden}" not in page
@@ -266,3 +299,57 @@ def test_signing_a_device_out(root: Client, alice: User, bob: User) -> None:
     create_token(user=bob)
     assert do(root, "token", "revoke", lost).status_code == 302
     assert list(Token.objects.values_list("user__username", flat=True)) == ["bob"]
+
+
+# --- Contacts ---------------------------------------------------------------------------------------------------------
+
+
+def test_banning_a_contact_asks_first(root: Client, alice: User) -> None:
+    _something_of_contacts(alice)
+    contact = Contact.objects.get()
+    assert b"Are you sure" in do(root, "contact", "ban", contact).content
+    do(root, "contact", "ban", contact, confirmed=True)
+    contact.refresh_from_db()
+    assert contact.banned_at is not None
+    assert Delivery.objects.get().state == "skipped"
+    do(root, "contact", "unban", contact)
+    contact.refresh_from_db()
+    assert contact.banned_at is None
+
+
+def test_the_journal_replays_what_is_parked_and_nothing_else(root: Client, alice: User) -> None:
+    _something_of_contacts(alice)
+    store_inbounds(
+        [
+            Arrival("paper", "parrot", "2", {}, person="ada", heard=said("again")),
+            Arrival("paper", "parrot", "3", {}, error="A shape nobody knows."),
+        ]
+    )
+    [claimed] = claim_inbounds(limit=5)
+    park_inbound(claimed, error="the cage is open", author=None, apology="")
+    listing = root.get(reverse("admin:messaging_inbound_changelist")).content.decode()
+    assert "the cage is open" in listing
+    assert "A shape nobody knows." in listing
+    do(root, "inbound", "replay", *Inbound.objects.all())
+    states = list(Inbound.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["done", "waiting", "parked"]
+
+
+def test_staff_who_are_no_operators_only_look(alice: User) -> None:
+    _something_of_contacts(alice)
+    client = staff("view_contact", "view_inbound", "view_botsetting")
+    do(client, "contact", "ban", Contact.objects.get(), confirmed=True)
+    do(client, "inbound", "replay", Inbound.objects.get())
+    assert Contact.objects.get().banned_at is None
+    setting = reverse("admin:messaging_botsetting_change", args=[BotSetting.objects.get().pk])
+    assert client.post(setting, {"value": "mine"}).status_code == 403
+
+
+def test_a_setting_is_edited(root: Client, alice: User) -> None:
+    _something_of_contacts(alice)
+    setting = reverse("admin:messaging_botsetting_change", args=[BotSetting.objects.get().pk])
+    assert root.post(setting, {"value": "another"}).status_code == 302
+    assert BotSetting.objects.get().value == "another"
+    add = reverse("admin:messaging_botsetting_add")
+    assert root.post(add, {"bot": "parrot", "key": "greeting", "value": "Hello"}).status_code == 302
+    assert BotSetting.objects.get(key="greeting").value == "Hello"

@@ -29,7 +29,7 @@ def start(turn: Turn) -> Answer:
     """Greets; whoever is new gets a verse a day, unless operators have set it otherwise. Who sent them is the core's to note."""
     if turn.rest.startswith("link_"):
         return bring(turn)
-    language, name = turn.language, turn.contact.first_name
+    language, name = turn.language, _name_of(turn)
     is_first = not turn.state.get("greeted")
     turn.state["greeted"] = True
     greeting = words(language, "welcome" if is_first else "welcome_back", name=f", {name}" if name else "")
@@ -40,6 +40,13 @@ def start(turn: Turn) -> Answer:
         parts.append(words(language, "daily_is_on", hour=clock_face(reader.hour), zone=zone_of(turn)))
     parts.append(words(language, "menu"))
     return Text(text="\n".join(part for part in parts if part), buttons=menu_buttons(language))
+
+
+def _name_of(turn: Turn) -> str:
+    """What to call them; empty for somebody of whom no name is known."""
+    contact, user = turn.contact, turn.contact.user
+    own = contact.first_name or contact.username
+    return own or (user.first_name or user.username if user is not None else "")
 
 
 @bot.command("help")

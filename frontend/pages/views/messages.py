@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from frontend.pages.chat_page import page_of
-from frontend.pages.errors import status_of
+from frontend.pages.errors import not_a_page, status_of
 from frontend.pages.forms import EditForm, add_refusal
 from frontend.pages.visitor import PersonRequest, signed_in, visitor
 from messaging import shapes
-from messaging.actions.messages import delete_message, edit_message
+from messaging.actions.messages import delete_message, edit_message, press_button
 from messaging.errors import Conflict, Forbidden, Invalid
 from messaging.queries.chats import readable
 from messaging.queries.messages import message_numbered
@@ -58,3 +58,13 @@ def delete(request: PersonRequest, uri: str, number: int) -> HttpResponse:
         raise Forbidden("Only its author may delete a message.")
     context = {"message": shapes.message(found), "address": page_of(access.chat.kind, uri)}
     return render(request, "pages/message_delete.html", context)
+
+
+@signed_in
+def press(request: PersonRequest, uri: str, number: int) -> HttpResponse:
+    """A button of a bot's message, pressed without the script."""
+    if request.method != "POST":
+        return not_a_page(request)
+    what = request.POST.get("press", "")
+    press_button(user=request.user, chat=uri, number=number, press=what)
+    return redirect(page_of(readable(uri, request.user).chat.kind, uri))

@@ -3,7 +3,16 @@
 import type { Message, MessageDeleted, MessageEdited, MessagePage, MessagePosted, Person } from "../wire";
 
 export function person(id: number, username: string): Person {
-  return { id, username, email: "", first_name: "", last_name: "", is_bot: false, deleted: false };
+  return {
+    id,
+    username,
+    email: "",
+    first_name: "",
+    last_name: "",
+    is_bot: false,
+    is_contact: false,
+    deleted: false,
+  };
 }
 
 export const alice = person(1, "alice");
@@ -16,11 +25,13 @@ export function message(number: number, fields: Partial<Message> = {}): Message 
     seq: number,
     author: alice,
     text: `message ${number}`,
+    extras: null,
     created_at: "2026-01-31T12:00:00.000Z",
     edited_at: null,
     deleted_at: null,
     deleted_by: null,
     client_id: null,
+    delivery: null,
     ...fields,
   };
 }
@@ -38,7 +49,15 @@ export function posted(number: number, fields: Partial<Message> = {}): MessagePo
 }
 
 export function edited(number: number, text: string, edited_at: string): MessageEdited {
-  return { ...happened, type: "message.edited", message_id: 1000 + number, number, text, edited_at };
+  return {
+    ...happened,
+    type: "message.edited",
+    message_id: 1000 + number,
+    number,
+    text,
+    extras: null,
+    edited_at,
+  };
 }
 
 export function deleted(number: number): MessageDeleted {

@@ -77,6 +77,14 @@ export async function remove(uri: string, number: number): Promise<Message> {
   return read(await ask(`/api/chats/${uri}/messages/${number}/`, "DELETE"));
 }
 
+export async function press(uri: string, number: number, what: string, clientId: string): Promise<void> {
+  const body = { press: what, client_id: clientId };
+  const response = await ask(`/api/chats/${uri}/messages/${number}/press/`, "POST", body);
+  if (!response.ok) {
+    throw new Refusal(await refusalIn(response));
+  }
+}
+
 export async function readPage(
   uri: string,
   bounds: { before?: number; after?: number } = {},

@@ -43,15 +43,24 @@ export function apply(timeline: Timeline, event: AnyEvent, atNewest: boolean): T
       return change(timeline, event.number, (message) => {
         const isNews =
           message.deleted_at === null && (message.edited_at === null || message.edited_at < event.edited_at);
-        return isNews ? { ...message, text: event.text, edited_at: event.edited_at } : message;
+        return isNews
+          ? { ...message, text: event.text, extras: event.extras, edited_at: event.edited_at }
+          : message;
       });
     case "message.deleted":
       return change(timeline, event.number, (message) => ({
         ...message,
         text: "",
+        extras: null,
         deleted_at: event.deleted_at,
         deleted_by: event.deleted_by,
       }));
+    case "delivery.changed":
+      return event.numbers.reduce(
+        (changed, number) => change(changed, number, (message) => ({ ...message, delivery: event.state })),
+        timeline,
+      );
+    case "contact.changed":
     case "member.joined":
     case "member.left":
     case "member.removed":

@@ -39,7 +39,7 @@ let template: HTMLTemplateElement;
 
 function view(order: string, { isOperator = false, isWritable = true } = {}): MessageList {
   list.dataset["log"] = order;
-  return new MessageList(list, template, { me: alice, isOperator, isWritable });
+  return new MessageList(list, template, { me: alice, isOperator, isWritable, uri: "feed" });
 }
 
 function texts(): (string | null | undefined)[] {

@@ -2,6 +2,7 @@
 
 import type { Message, Person } from "../wire";
 import { part } from "./dom";
+import { extrasOf } from "./extras";
 import type { Draft } from "./outbox";
 import { localise } from "./times";
 
@@ -9,6 +10,7 @@ export interface Reader {
   readonly me: Person | null;
   readonly isOperator: boolean;
   readonly isWritable: boolean;
+  readonly uri: string;
 }
 
 export class MessageList {
@@ -107,6 +109,11 @@ export class MessageList {
     localise(part(item, ".when"));
     part(item, ".edited").hidden = message.edited_at === null || isDeleted;
     part(item, ".text").textContent = isDeleted ? deletion(message) : message.text;
+    item.querySelector("[data-extras]")?.remove();
+    const extras = extrasOf(message, this.reader.uri, isWritable);
+    if (extras !== null) {
+      part(item, ".said").append(extras);
+    }
     if (isDeleted || !(isMine && isWritable)) {
       item.querySelector("[data-edit]")?.remove();
     }

@@ -6,9 +6,10 @@ import { lookAfter } from "../live/composer";
 import { openDialogs } from "../live/dialogs";
 import { dataOf, part } from "../live/dom";
 import { edgeOf } from "../live/edge";
+import { pressButtons } from "../live/extras";
 import { Fragments } from "../live/fragments";
 import { Outbox, windowShelf } from "../live/outbox";
-import { post, readPage, Refusal } from "../live/rest";
+import { post, press, readPage, Refusal } from "../live/rest";
 import { type Marks, marksOf, raise, seenBy, seenText } from "../live/seen";
 import { connection, followOwn } from "../live/socket";
 import { badgeOf } from "../live/status";
@@ -45,6 +46,7 @@ const view = new MessageList(list, part(document, "template[data-message-templat
   me,
   isOperator: data.operator,
   isWritable: data.writable,
+  uri,
 });
 const edge = edgeOf(root.querySelector("[data-scroll]"), () => {
   if (waitingIn(timeline) > 0 && timeline.reachesNewest && edge.isNear()) {
@@ -180,6 +182,7 @@ subscription.on("publication", ({ data: what }) => {
     case "message.posted":
     case "message.edited":
     case "message.deleted":
+    case "delivery.changed":
       take(arrival);
       return;
     case "member.joined":
@@ -202,6 +205,8 @@ subscription.on("publication", ({ data: what }) => {
       renderSeen();
       return;
     case "chats.changed":
+    case "contact.changed":
+    case "desk.changed":
       return;
   }
 });
@@ -355,6 +360,13 @@ list.addEventListener("click", (event) => {
       void outbox.discard(clientId);
     }
   }
+});
+
+pressButtons(list, {
+  press: (number, what, key) => press(uri, number, what, key),
+  refused: (reason) => {
+    tell(reason);
+  },
 });
 
 openDialogs(list, {
