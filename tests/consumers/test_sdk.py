@@ -110,6 +110,7 @@ async def test_every_call_of_the_catalogue_is_answered(stage: Stage, cast: Cast,
     assert deleted["message"]["deleted_by"] == cast.alice.id
     await ask("room.remove", chat=uri, username=cast.bob.name)
     assert (await ask("room.leave", chat=uri))["seq"] == 8
+    assert await refused(ask("message.press", chat="feed", number=1, press="page:1")) == 103  # see tests/bots
     thread = await ask("thread.open", username=cast.bob.name)
     assert thread["created"] is True
     assert (await ask("me"))["active_thread"] == thread["uri"]
