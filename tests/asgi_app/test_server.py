@@ -124,7 +124,8 @@ def test_come_backs_are_spread(start: Start) -> None:
     with ThreadPoolExecutor(len(sockets)) as watchers:
         list(watchers.map(watch, sockets))
     assert len(moments) == 600
-    assert max(moments) - min(moments) > 0.7
+    # Over a second; but on a busy machine the first of them are noticed late.
+    assert max(moments) - min(moments) > 0.4
     assert server.process.wait(10) == 0
 
 
