@@ -11,7 +11,7 @@ from api.resource import Query, Resource, SignedInOrFeed, query_as, reader
 from api.schema import operation
 from messaging.commands import Line, Number
 from messaging.errors import Conflict
-from messaging.events import AnyEvent, Shape
+from messaging.events import AnyEvent, Shape, complete
 from messaging.queries.chats import readable
 from messaging.queries.events import MAX_PAGE, events_after
 from messaging.queries.positions import epoch
@@ -57,7 +57,7 @@ class Events(Resource):
         page = events_after(access, query.after, limit=query.limit)
         return Response(
             {
-                "events": [already_encoded(event) for _, _, event in page.events],
+                "events": [already_encoded(complete(event)) for _, _, event in page.events],
                 "epoch": page.epoch,
                 "seq": page.seq,
                 "has_newer": page.has_newer,

@@ -7,10 +7,19 @@ every event it is in.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from messaging.content import AnyContent
 
@@ -104,8 +113,19 @@ class Event(Shape):
 
     def stored(self) -> dict[str, Any]:
         """The fields that only this kind of event has, people as references."""
-        fields = self.model_dump(mode="json", exclude={"type", *Event.model_fields})
-        return {name: _refer(value) for name, value in fields.items()}
+        fields = self.model_dump(mode="json")
+        return {
+            name: value
+            for name, value in _lean(self, fields, refer=True).items()
+            if name not in _COMMON_FIELDS
+        }
+
+    def encoded(self) -> bytes:
+        """The wire form as JSON."""
+        return orjson.dumps(_lean(self, self.model_dump(mode="json")))
+
+
+_COMMON_FIELDS = {"type", *Event.model_fields}
 
 
 class MessagePosted(Event):
@@ -202,6 +222,9 @@ AnyEvent = Annotated[
 ]
 
 
+_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
+
+
 class TypingDoorbell(Shape):
     """Somebody is writing. Losable, unnumbered; forget it after a few seconds."""
 
@@ -258,13 +281,22 @@ def wire_form(
         "chat": chat,
         "seq": seq,
         "at": _iso(at),
-        "ends": ends,
+        **({"ends": ends} if ends else {}),
         **{name: _resolve(value, people) for name, value in stored.items()},
     }
 
 
 def encode(wire: Mapping[str, Any]) -> bytes:
     return orjson.dumps(wire)
+
+
+def complete(encoded: bytes) -> bytes:
+    """A wire form with all its fields; one of a type that this version does not know stays as it is."""
+    try:
+        event: Event = _ANY_EVENT.validate_json(encoded)
+    except ValidationError:
+        return encoded
+    return event.model_dump_json().encode()
 
 
 def people_in(stored: Any) -> Iterator[Reference]:
@@ -286,17 +318,34 @@ def _reference(value: Mapping[str, Any]) -> Reference | None:
     return None
 
 
-def _refer(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == Person.model_fields.keys():
-        return {"contact_id": -value["id"]} if value["is_contact"] else {"user_id": value["id"]}
-    return {name: _refer(inner) for name, inner in value.items()}
+def _lean(value: Any, dumped: Any, *, refer: bool = False) -> Any:
+    """What `dumped`, which is `value` as JSON, is without its defaults; `refer`: with references for people."""
+    if refer and isinstance(value, Person):
+        return {"contact_id": -value.id} if value.is_contact else {"user_id": value.id}
+    if not isinstance(value, Event | Message | Person | Contact):
+        return dumped
+    defaults = defaults_of(type(value))
+    return {
+        name: _lean(getattr(value, name), inner, refer=refer)
+        for name, inner in dumped.items()
+        if name == "type" or name not in defaults or inner != defaults[name]
+    }
+
+
+@cache
+def defaults_of(shape: type[Shape]) -> dict[str, Any]:
+    """What its fields are when they are left out."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in shape.model_fields.items()
+        if not field.is_required()
+    }
 
 
 def _resolve(value: Any, people: Mapping[Reference, Person]) -> Any:
     if not isinstance(value, Mapping):
         return value
     if (reference := _reference(value)) is not None:
-        return people[reference].model_dump()
+        person = people[reference]
+        return _lean(person, person.model_dump())
     return {name: _resolve(inner, people) for name, inner in value.items()}

@@ -81,7 +81,7 @@ class ChatLog:
                 message=message_row,
             )
         )
-        self.encoded.append((event.seq, event.ends, event.model_dump_json().encode()))
+        self.encoded.append((event.seq, event.ends, event.encoded()))
         return event
 
 
@@ -145,7 +145,8 @@ def blank(message: Message) -> None:
         type__in=("message.posted", "message.edited")
     ):
         if event.type == "message.posted":
-            event.data["message"] |= {"text": "", "extras": None}
+            event.data["message"]["text"] = ""
+            event.data["message"].pop("extras", None)
         else:
             event.data |= {"text": "", "extras": None}
         event.save(update_fields=["data"])

@@ -261,3 +261,108 @@ export type AnyEvent =
   | ContactChanged;
 
 export type AnyDoorbell = TypingDoorbell | ReadDoorbell | ChatsDoorbell | DeskDoorbell;
+
+/** What an event leaves out is this: see `live/complete.ts`. */
+export const LEFT_OUT = {
+  "message.posted": {
+    ends: [],
+    message: {
+      extras: null,
+      edited_at: null,
+      deleted_at: null,
+      deleted_by: null,
+      client_id: null,
+      delivery: null,
+      author: {
+        email: "",
+        first_name: "",
+        last_name: "",
+        is_bot: false,
+        is_contact: false,
+        deleted: false,
+      },
+    },
+  },
+  "message.edited": {
+    ends: [],
+    extras: null,
+  },
+  "message.deleted": {
+    ends: [],
+  },
+  "member.joined": {
+    ends: [],
+    user: {
+      email: "",
+      first_name: "",
+      last_name: "",
+      is_bot: false,
+      is_contact: false,
+      deleted: false,
+    },
+  },
+  "member.left": {
+    ends: [],
+    user: {
+      email: "",
+      first_name: "",
+      last_name: "",
+      is_bot: false,
+      is_contact: false,
+      deleted: false,
+    },
+  },
+  "member.removed": {
+    ends: [],
+    user: {
+      email: "",
+      first_name: "",
+      last_name: "",
+      is_bot: false,
+      is_contact: false,
+      deleted: false,
+    },
+  },
+  "member.promoted": {
+    ends: [],
+    user: {
+      email: "",
+      first_name: "",
+      last_name: "",
+      is_bot: false,
+      is_contact: false,
+      deleted: false,
+    },
+  },
+  "chat.changed": {
+    ends: [],
+  },
+  "chat.closed": {
+    ends: [],
+  },
+  "delivery.changed": {
+    ends: [],
+    reason: "",
+  },
+  "contact.changed": {
+    ends: [],
+    contact: {
+      taken_by: {
+        email: "",
+        first_name: "",
+        last_name: "",
+        is_bot: false,
+        is_contact: false,
+        deleted: false,
+      },
+      linked_to: {
+        email: "",
+        first_name: "",
+        last_name: "",
+        is_bot: false,
+        is_contact: false,
+        deleted: false,
+      },
+    },
+  },
+};

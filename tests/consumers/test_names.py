@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from messaging.events import complete
 from tests.conftest import PASSWORD
 from tests.consumers.raw import RawClient
 from tests.consumers.stage import Actor, Stage
@@ -18,7 +20,13 @@ def heard_by_a_visitor(stage: Stage, epoch: str, since: int) -> list[dict[str, A
         visitor.connect()
         answer = visitor.ask_for("subscribe", channel=FEED, recover=True, epoch=epoch, offset=since)
         assert answer["subscribe"]["recovered"]
-        return [each["data"] for each in answer["subscribe"]["publications"]]
+        return [whole(each["data"]) for each in answer["subscribe"]["publications"]]
+
+
+def whole(event: dict[str, Any]) -> dict[str, Any]:
+    """With what it leaves out on the socket."""
+    completed: dict[str, Any] = orjson.loads(complete(orjson.dumps(event)))
+    return completed
 
 
 async def told_by_rest(stage: Stage, since: int) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ export function applyEvent(what: AnyEvent | AnyDoorbell): void {
       return;
     case "message.edited":
     case "message.deleted":
+    case "delivery.changed":
+    case "contact.changed":
       useOpenChat().apply(what);
       useChats().apply(what);
       return;
@@ -42,6 +44,9 @@ export function applyEvent(what: AnyEvent | AnyDoorbell): void {
     }
     case "chats.changed":
       useChats().again();
+      return;
+    case "desk.changed":
+      // The desk has a page of its own, outside this app.
       return;
   }
 }

@@ -9,12 +9,14 @@ export function linkTo(path: string): string {
   return new URL(path, window.location.href).href;
 }
 
-export async function createRoom(name: string, isHistoryOpen: boolean): Promise<ChatSummary> {
+export async function createRoom(name: string, isHistoryOpen: boolean): Promise<string> {
   const made = await answerOf(
     api.POST("/api/chats/", { body: { name, history_open: isHistoryOpen, link_open: true } }),
   );
-  useChats().put(made.chat);
-  return made.chat;
+  if (made.chat !== null) {
+    useChats().put(made.chat);
+  }
+  return made.uri;
 }
 
 export async function joinRoom(uri: string): Promise<void> {

@@ -41,6 +41,9 @@ function changes(chat: ChatSummary, event: AnyEvent, me: number): Partial<ChatSu
       return event.user.id === me ? { role: "owner" } : {};
     case "chat.changed":
       return { name: event.name, link_open: event.link_open };
+    case "delivery.changed":
+    case "contact.changed":
+      return {};
     case "chat.closed":
       return { state: "closed", closed_at: event.closed_at, closed_by: event.by };
   }

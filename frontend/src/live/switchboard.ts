@@ -4,6 +4,7 @@
  */
 
 import { Centrifuge, State, type Subscription, SubscriptionState } from "centrifuge";
+import { complete } from "./complete";
 import type { AnyDoorbell, AnyEvent, Position } from "../wire";
 
 /** What a window says. */
@@ -166,7 +167,7 @@ export class Switchboard {
       this.tell(stream.followers, { kind: "cut", stream: name, code });
     });
     subscription.on("publication", ({ data, offset }) => {
-      const arrived = data as AnyEvent | AnyDoorbell;
+      const arrived = complete(data);
       if (offset !== undefined && stream.position !== null) {
         stream.position = { ...stream.position, seq: offset };
       }

@@ -2,6 +2,7 @@
 
 import { State, SubscriptionState } from "centrifuge";
 import { Announcer } from "../live/announcer";
+import { complete } from "../live/complete";
 import { lookAfter } from "../live/composer";
 import { openDialogs } from "../live/dialogs";
 import { dataOf, part } from "../live/dom";
@@ -16,7 +17,7 @@ import { badgeOf } from "../live/status";
 import { apply, begin, extend, replace, reveal, show, type Timeline, waitingIn } from "../live/timeline";
 import { Typing, typingText } from "../live/typing";
 import { MessageList } from "../live/view";
-import type { AnyDoorbell, AnyEvent, Message, MessagePage, Person } from "../wire";
+import type { AnyEvent, Message, MessagePage, Person } from "../wire";
 
 interface PageData {
   uri: string;
@@ -177,7 +178,7 @@ function arrived(message: Message): void {
 }
 
 subscription.on("publication", ({ data: what }) => {
-  const arrival = what as AnyEvent | AnyDoorbell;
+  const arrival = complete(what);
   switch (arrival.type) {
     case "message.posted":
     case "message.edited":

@@ -152,6 +152,40 @@ export interface paths {
         patch: operations["patch_chats_uri_messages_number"];
         trace?: never;
     };
+    "/api/chats/{uri}/messages/{number}/document/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file that a message is, if a bot made it on the spot */
+        get: operations["get_chats_uri_messages_number_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{uri}/messages/{number}/press/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Press a button of a bot's message, or choose one of its suggested answers */
+        post: operations["post_chats_uri_messages_number_press"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chats/{uri}/read/": {
         parameters: {
             query?: never;
@@ -164,6 +198,95 @@ export interface paths {
         put?: never;
         /** Mark everything up to a number as read; a mark only rises */
         post: operations["post_chats_uri_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/chats/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The chats of contacts, most recently active first (operators)
+         * @description Subscribe to `desk` to hear of changes; a chat itself is followed, read and answered as any other.
+         */
+        get: operations["get_desk_chats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/chats/{uri}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One chat of a contact (operators) */
+        get: operations["get_desk_chats_uri"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/chats/{uri}/ban/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ban the contact: nothing they do is answered or kept (operators) */
+        post: operations["post_desk_chats_uri_ban"];
+        /** Undo a ban (operators) */
+        delete: operations["delete_desk_chats_uri_ban"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/chats/{uri}/hand-back/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the bot answer again (operators) */
+        post: operations["post_desk_chats_uri_hand_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/chats/{uri}/take/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the chat over: the bot is silent until it is handed back (operators) */
+        post: operations["post_desk_chats_uri_take"];
         delete?: never;
         options?: never;
         head?: never;
@@ -215,6 +338,58 @@ export interface paths {
         get: operations["get_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/contacts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The contacts on bot platforms that are oneself */
+        get: operations["get_me_contacts"];
+        put?: never;
+        /** Link the contact to whom a bot gave this code with one's account */
+        post: operations["post_me_contacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/contacts/{contact_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Undo a link */
+        delete: operations["delete_me_contacts_contact_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/contacts/code/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A code that links one's account with the contact who sends it to a bot */
+        post: operations["post_me_contacts_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -320,7 +495,7 @@ export interface paths {
         put?: never;
         /**
          * Log in, by username or e-mail: a token for this device
-         * @description 400 `invalid_credentials` tells nothing of whether there is such an account.
+         * @description 400 `invalid_credentials` tells nothing of whether there is such an account; `second_factor_required` and `invalid_code` ask for the `code` of an account that has a second factor.
          */
         post: operations["post_auth_token_create"];
         delete?: never;
@@ -357,7 +532,7 @@ export interface paths {
         put?: never;
         /**
          * Log in, by username or e-mail: a token for this device
-         * @description 400 `invalid_credentials` tells nothing of whether there is such an account.
+         * @description 400 `invalid_credentials` tells nothing of whether there is such an account; `second_factor_required` and `invalid_code` ask for the `code` of an account that has a second factor.
          */
         post: operations["post_auth_token_login"];
         delete?: never;
@@ -529,6 +704,40 @@ export interface components {
             username?: string | null;
         };
         /**
+         * Button
+         * @description Either `press`, an id that comes back as `heard.press`, or `url`, which opens in a browser.
+         */
+        Button: {
+            title: string;
+            /** @default null */
+            press: string | null;
+            /** @default null */
+            url: string | null;
+        };
+        /** Card */
+        Card: {
+            title: string;
+            /** @default  */
+            subtitle: string;
+            /** @default null */
+            image: string | null;
+            buttons: components["schemas"]["Button"][];
+        };
+        /**
+         * Cards
+         * @description Cards side by side where the platform can, one below the other elsewhere.
+         */
+        Cards: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "cards";
+            /** @default  */
+            text: string;
+            cards: components["schemas"]["Card"][];
+        };
+        /**
          * ChangeProfileBody
          * @description What is left out stays. A new address needs the password: it can be used to have that reset.
          */
@@ -625,6 +834,40 @@ export interface components {
             token: string;
             new_password: string;
         };
+        /**
+         * Contact
+         * @description A person on a bot platform, as operators see them. `taken_by`: the operator who answers instead of the bot.
+         */
+        Contact: {
+            id: number;
+            platform: string;
+            account: string;
+            name: string;
+            username: string;
+            picture_url: string;
+            language: string;
+            banned: boolean;
+            unreachable: boolean;
+            taken_by: components["schemas"]["Person"] | null;
+            linked_to: components["schemas"]["Person"] | null;
+        };
+        /**
+         * ContactChanged
+         * @description The contact of this chat as they are now: taken or handed back, banned, unreachable, renamed, linked …
+         */
+        ContactChanged: {
+            chat: string;
+            seq: number;
+            /** Format: date-time */
+            at: string;
+            ends: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contact.changed";
+            contact: components["schemas"]["Contact"];
+        };
         /** CreateRoomBody */
         CreateRoomBody: {
             /** @default  */
@@ -642,6 +885,48 @@ export interface components {
          */
         DeleteAccountBody: {
             current_password: string;
+        };
+        /**
+         * DeliveryChanged
+         * @description These messages have come to this `state` on their way to the contact.
+         */
+        DeliveryChanged: {
+            chat: string;
+            seq: number;
+            /** Format: date-time */
+            at: string;
+            ends: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "delivery.changed";
+            numbers: number[];
+            /** @enum {string} */
+            state: "waiting" | "sent" | "delivered" | "read" | "failed" | "skipped";
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * DeskChat
+         * @description One line of the desk: a contact's chat.
+         */
+        DeskChat: {
+            uri: string;
+            contact: components["schemas"]["Contact"];
+            message_count: number;
+            last_message: components["schemas"]["Message"] | null;
+            /** Format: date-time */
+            active_at: string;
+            position: components["schemas"]["Position"];
+        };
+        /**
+         * DeskPage
+         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it.
+         */
+        DeskPage: {
+            chats: components["schemas"]["DeskChat"][];
+            next: string | null;
         };
         /**
          * Device
@@ -669,10 +954,46 @@ export interface components {
          * @description Events in order, and the position after them. `has_newer`: ask again from `seq`.
          */
         EventHistory: {
-            events: (components["schemas"]["MessagePosted"] | components["schemas"]["MessageEdited"] | components["schemas"]["MessageDeleted"] | components["schemas"]["MemberJoined"] | components["schemas"]["MemberLeft"] | components["schemas"]["MemberRemoved"] | components["schemas"]["MemberPromoted"] | components["schemas"]["ChatChanged"] | components["schemas"]["ChatClosed"])[];
+            events: (components["schemas"]["MessagePosted"] | components["schemas"]["MessageEdited"] | components["schemas"]["MessageDeleted"] | components["schemas"]["MemberJoined"] | components["schemas"]["MemberLeft"] | components["schemas"]["MemberRemoved"] | components["schemas"]["MemberPromoted"] | components["schemas"]["ChatChanged"] | components["schemas"]["ChatClosed"] | components["schemas"]["DeliveryChanged"] | components["schemas"]["ContactChanged"])[];
             epoch: string;
             seq: number;
             has_newer: boolean;
+        };
+        /**
+         * File
+         * @description `content` is for small documents made on the spot (an export): their text, sent as a file of that `name`. It is
+         *     kept beside the message, which then says `kept`.
+         */
+        File: {
+            /** @default  */
+            text: string;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            file_id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "file";
+            /** @default file */
+            name: string;
+            /** @default false */
+            kept: boolean;
+        };
+        /** Image */
+        Image: {
+            /** @default  */
+            text: string;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            file_id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "image";
         };
         /**
          * InviteBody
@@ -700,6 +1021,40 @@ export interface components {
         /** JoinedOrChanged */
         JoinedOrChanged: components["schemas"]["Joined"] | components["schemas"]["ChatSummary"];
         /**
+         * LinkCodeShape
+         * @description Send `/start link_<code>` to a bot, or open the platform's deep link with `link_<code>` as its payload.
+         */
+        LinkCodeShape: {
+            code: string;
+            /** @default 900 */
+            expires_in_s: number;
+        };
+        /**
+         * LinkContactBody
+         * @description Makes the contact to whom a bot gave this code oneself.
+         */
+        LinkContactBody: {
+            code: string;
+        };
+        /** LinkedContacts */
+        LinkedContacts: {
+            contacts: components["schemas"]["Contact"][];
+        };
+        /**
+         * LocationRequest
+         * @description Asks where the person is: by a button where the platform has one, in words elsewhere.
+         */
+        LocationRequest: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "location_request";
+            text: string;
+            /** @default Send my location */
+            title: string;
+        };
+        /**
          * LogInBody
          * @description A token for one device; `name` tells it from one's others.
          */
@@ -709,6 +1064,11 @@ export interface components {
             password: string;
             /** @default  */
             name?: string;
+            /**
+             * @description Of the second factor, if the account has one.
+             * @default
+             */
+            code?: string;
         };
         /**
          * LoggedIn
@@ -744,7 +1104,11 @@ export interface components {
             /** @default false */
             is_bot: boolean;
             /** @default false */
+            is_contact: boolean;
+            /** @default false */
             deleted: boolean;
+            /** @default false */
+            email_confirmed: boolean;
             /** @default false */
             operator: boolean;
             /** @default null */
@@ -837,7 +1201,8 @@ export interface components {
         };
         /**
          * Message
-         * @description A message as it stands. Deleted: `text` is empty and `deleted_at` says when.
+         * @description A message as it stands. Deleted: `text` is empty and `deleted_at` says when. `extras`: what it shows beside its
+         *     text, or in its place. `delivery` is there for what goes to a contact on a platform.
          */
         Message: {
             id: number;
@@ -845,6 +1210,8 @@ export interface components {
             seq: number;
             author: components["schemas"]["Person"];
             text: string;
+            /** @default null */
+            extras: (components["schemas"]["Text"] | components["schemas"]["QuickReplies"] | components["schemas"]["Image"] | components["schemas"]["File"] | components["schemas"]["Cards"] | components["schemas"]["LocationRequest"]) | null;
             /** Format: date-time */
             created_at: string;
             /** @default null */
@@ -855,6 +1222,8 @@ export interface components {
             deleted_by: number | null;
             /** @default null */
             client_id: string | null;
+            /** @default null */
+            delivery: ("waiting" | "sent" | "delivered" | "read" | "failed" | "skipped") | null;
         };
         /** MessageDeleted */
         MessageDeleted: {
@@ -889,6 +1258,8 @@ export interface components {
             message_id: number;
             number: number;
             text: string;
+            /** @default null */
+            extras: (components["schemas"]["Text"] | components["schemas"]["QuickReplies"] | components["schemas"]["Image"] | components["schemas"]["File"] | components["schemas"]["Cards"] | components["schemas"]["LocationRequest"]) | null;
             /** Format: date-time */
             edited_at: string;
         };
@@ -932,7 +1303,7 @@ export interface components {
         };
         /**
          * Person
-         * @description A user as others see them; `email` is filled in only for oneself.
+         * @description A user as others see them; `email` is filled in only for oneself. A contact's `id` is negative: it is no user's.
          */
         Person: {
             id: number;
@@ -945,6 +1316,8 @@ export interface components {
             last_name: string;
             /** @default false */
             is_bot: boolean;
+            /** @default false */
+            is_contact: boolean;
             /** @default false */
             deleted: boolean;
         };
@@ -970,6 +1343,8 @@ export interface components {
             seq: number;
             author: components["schemas"]["Person"];
             text: string;
+            /** @default null */
+            extras: (components["schemas"]["Text"] | components["schemas"]["QuickReplies"] | components["schemas"]["Image"] | components["schemas"]["File"] | components["schemas"]["Cards"] | components["schemas"]["LocationRequest"]) | null;
             /** Format: date-time */
             created_at: string;
             /** @default null */
@@ -980,6 +1355,8 @@ export interface components {
             deleted_by: number | null;
             /** @default null */
             client_id: string | null;
+            /** @default null */
+            delivery: ("waiting" | "sent" | "delivered" | "read" | "failed" | "skipped") | null;
             user: components["schemas"]["Person"];
             message: string;
             /**
@@ -988,6 +1365,15 @@ export interface components {
              */
             status: "SUCCESS";
             uri: string;
+        };
+        /**
+         * PressButtonBody
+         * @description Presses a button of a bot's message in one's thread with it; `press` is what the button says it sends.
+         */
+        PressButtonBody: {
+            press: string;
+            /** @default null */
+            client_id?: string | null;
         };
         /**
          * Problem
@@ -1004,6 +1390,24 @@ export interface components {
             };
         } & {
             [key: string]: unknown;
+        };
+        /** QuickReplies */
+        QuickReplies: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "quick_replies";
+            text: string;
+            replies: components["schemas"]["QuickReply"][];
+        };
+        /**
+         * QuickReply
+         * @description A suggested answer, gone once one is chosen; comes back as kind `quick_reply` with this `press`.
+         */
+        QuickReply: {
+            title: string;
+            press: string;
         };
         /** ReadMark */
         ReadMark: {
@@ -1026,7 +1430,10 @@ export interface components {
         ResetPasswordBody: {
             email: string;
         };
-        /** RoomCreated */
+        /**
+         * RoomCreated
+         * @description `chat` is null in the answer to a repeat whose sender has left the room meanwhile.
+         */
         RoomCreated: {
             /**
              * @default SUCCESS
@@ -1036,7 +1443,7 @@ export interface components {
             uri: string;
             /** @default New chat session created */
             message: string;
-            chat: components["schemas"]["ChatSummary"];
+            chat: components["schemas"]["ChatSummary"] | null;
         };
         /**
          * RoomPreview
@@ -1060,6 +1467,8 @@ export interface components {
             seq: number;
             author: components["schemas"]["Person"];
             text: string;
+            /** @default null */
+            extras: (components["schemas"]["Text"] | components["schemas"]["QuickReplies"] | components["schemas"]["Image"] | components["schemas"]["File"] | components["schemas"]["Cards"] | components["schemas"]["LocationRequest"]) | null;
             /** Format: date-time */
             created_at: string;
             /** @default null */
@@ -1070,6 +1479,8 @@ export interface components {
             deleted_by: number | null;
             /** @default null */
             client_id: string | null;
+            /** @default null */
+            delivery: ("waiting" | "sent" | "delivered" | "read" | "failed" | "skipped") | null;
             user: components["schemas"]["Person"];
             message: string;
         };
@@ -1099,6 +1510,20 @@ export interface components {
             first_name?: string;
             /** @default  */
             last_name?: string;
+        };
+        /**
+         * Text
+         * @description Words, with rows of buttons below. `replace`: instead of the message whose button was pressed, in place where
+         *     the platform can; elsewhere, and where no button was pressed, as a new message.
+         */
+        Text: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            text: string;
+            buttons: components["schemas"]["Button"][][];
         };
         /**
          * TicketCreated
@@ -1203,7 +1628,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description `chat` is null in the answer to a repeat whose sender has left the room meanwhile. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2295,6 +2720,172 @@ export interface operations {
             };
         };
     };
+    get_chats_uri_messages_number_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_a_member`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`, `no_such_message`, `no_such_file`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_chats_uri_messages_number_press: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same as `client_id` in the body. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                number: number;
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PressButtonBody"];
+            };
+        };
+        responses: {
+            /** @description Done; no body. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_a_member`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`, `no_such_message`, `no_such_button`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. Here: `thread_closed`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_chats_uri_read: {
         parameters: {
             query?: never;
@@ -2424,6 +3015,467 @@ export interface operations {
             };
             /** @description Unknown, or not for you to know. Here: `not_found`. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_desk_chats: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before this one. */
+                before?: string;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description Only chats that operators have taken, or only others. */
+                taken?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the desk, most recently active first; `next` is the `before` of the page after it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskPage"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_desk_chats_uri: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line of the desk: a contact's chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskChat"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_desk_chats_uri_ban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line of the desk: a contact's chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskChat"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_desk_chats_uri_ban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line of the desk: a contact's chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskChat"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_desk_chats_uri_hand_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line of the desk: a contact's chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskChat"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_desk_chats_uri_take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                uri: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One line of the desk: a contact's chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskChat"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `not_an_operator`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. Here: `taken_by_another`. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2606,6 +3658,288 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedContacts"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkContactBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedContacts"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `no_such_code`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_me_contacts_contact_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; no body. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unknown, or not for you to know. Here: `no_such_contact`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_contacts_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Send `/start link_<code>` to a bot, or open the platform's deep link with `link_<code>` as its payload. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkCodeShape"];
                 };
             };
             /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
@@ -3276,7 +4610,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A user as others see them; `email` is filled in only for oneself. */
+            /** @description A user as others see them; `email` is filled in only for oneself. A contact's `id` is negative: it is no user's. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3327,7 +4661,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A user as others see them; `email` is filled in only for oneself. */
+            /** @description A user as others see them; `email` is filled in only for oneself. A contact's `id` is negative: it is no user's. */
             201: {
                 headers: {
                     [name: string]: unknown;

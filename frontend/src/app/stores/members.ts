@@ -71,6 +71,8 @@ export const useMembers = defineStore("members", () => {
       case "message.deleted":
       case "chat.changed":
       case "chat.closed":
+      case "delivery.changed":
+      case "contact.changed":
         return;
     }
   }
