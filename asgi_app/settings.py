@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "messaging",
     "frontend.pages",
+    "asgi_app",
 ]
 
 MIDDLEWARE = [
