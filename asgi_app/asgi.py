@@ -8,6 +8,7 @@ from django.conf import settings
 from servestatic.asgi import ServeStaticASGI
 
 import asgi_app.boot  # noqa: F401
+from asgi_app import live_check
 from asgi_app.handler import OneHopHandler
 from asgi_app.health import healthz, readyz
 from asgi_app.metrics import behind_token
@@ -36,7 +37,13 @@ site = ServeStaticASGI(
     add_headers_function=_guard,
 )
 
-PROBES: dict[str, Application] = {"/healthz": healthz, "/readyz": readyz, "/metrics": behind_token(site)}
+PROBES: dict[str, Application] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": behind_token(site),
+    "/live-check/seen": live_check.seen,
+    "/live-check/drip": live_check.drip,
+}
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

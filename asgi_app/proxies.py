@@ -19,14 +19,20 @@ def believe(scope: MutableMapping[str, Any], trusted_proxies: int) -> None:
             scope["client"] = [client, 0]
         if _nth_from_right(scope, b"x-forwarded-proto", trusted_proxies) in SECURE.values():
             scope["scheme"] = SECURE.get(scope["scheme"], scope["scheme"])
+    # For whoever asks what their proxies send.
+    scope["parley.forwarded"] = len(_values(scope, b"x-forwarded-for"))
     scope["headers"] = [header for header in scope["headers"] if not header[0].startswith(FORWARDED)]
 
 
-def _nth_from_right(scope: MutableMapping[str, Any], name: bytes, n: int) -> str:
-    values = [
+def _values(scope: MutableMapping[str, Any], name: bytes) -> list[str]:
+    return [
         part.strip()
         for header, value in scope["headers"]
         if header == name
         for part in value.decode("latin-1").split(",")
     ]
+
+
+def _nth_from_right(scope: MutableMapping[str, Any], name: bytes, n: int) -> str:
+    values = _values(scope, name)
     return values[-min(n, len(values))] if values else ""

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "messaging",
     "bots.verses",
     "frontend.pages",
+    "asgi_app",
 ]
 
 MIDDLEWARE = [

@@ -312,6 +312,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://parley:parley@database.invalid/parley",
     "REDIS_URL": "redis://redis.invalid",
     "WEB_DOMAIN": "parley.invalid",
+    "TRUSTED_PROXIES": "1",
 }
 STEPS = (
     Step("format", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]),

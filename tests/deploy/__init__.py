@@ -1,0 +1,1 @@
+"""Tests of how Parley is deployed: the files, the page that describes them, and the doctor."""
