@@ -8,12 +8,14 @@ from playwright.async_api import ConsoleMessage, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from messaging.database import DatabaseThreads
+from tests.browser.app_person import AppPerson
 from tests.browser.person import Person
 from tests.consumers.stage import refill_database
 from tests.live_server import LiveServer, address_of_database
 
 NewPage = Callable[..., Awaitable[Page]]
 NewPerson = Callable[..., Awaitable[Person]]
+NewAppPerson = Callable[..., Awaitable[AppPerson]]
 
 _numbers = itertools.count(1)
 
@@ -36,7 +38,8 @@ async def site(
 ) -> AsyncIterator[LiveServer]:
     """One server for the tests of a file, which stay apart by their people."""
     log = tmp_path_factory.mktemp("server") / "log"
-    server = LiveServer(database_url=site_database, env={}, log=log)
+    # All of them come from one address.
+    server = LiveServer(database_url=site_database, env={"SIGNUPS_PER_MINUTE": "1000"}, log=log)
     try:
         await server.start()
         yield server
@@ -69,6 +72,18 @@ def newcomer(site: LiveServer, new_window: NewPage) -> NewPerson:
 
     async def arrive(name: str, **options: object) -> Person:
         person = Person(await new_window(**options), site, f"{name}{next(_numbers)}")
+        await person.sign_up()
+        return person
+
+    return arrive
+
+
+@pytest.fixture
+def app_user(site: LiveServer, new_window: NewPage) -> NewAppPerson:
+    """Somebody who has just signed up in the app; keyword arguments are those of Playwright's `new_context`."""
+
+    async def arrive(name: str, **options: object) -> AppPerson:
+        person = AppPerson(await new_window(**options), site, f"{name}{next(_numbers)}")
         await person.sign_up()
         return person
 
