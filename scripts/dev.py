@@ -429,7 +429,10 @@ def bench(arguments: Sequence[str]) -> NoReturn:
     check_node()
     install_packages(TEST_LOCK)
     build_pages()
-    become([PYTHON, "-m", "benchmarks", *arguments], environment(ENV_FILE=os.devnull))
+    env = environment(ENV_FILE=os.devnull)
+    if arguments[:1] != ["app"] and not os.environ.get("SOAK"):
+        become([PYTHON, "-m", "benchmarks", *arguments], env)
+    become([PYTHON, "-m", "benchmarks.app"], env)
 
 
 def all_succeed(*commands: Sequence[object]) -> None:
@@ -473,7 +476,10 @@ def main() -> None:
         "test", help="check everything; what follows --only NAME goes to that step"
     )
     test_parser.add_argument("--only", choices=[step.name for step in STEPS], help="one step")
-    commands.add_parser("bench", help="measure; what follows goes to `python -m benchmarks`")
+    commands.add_parser(
+        "bench",
+        help="measure; `app`: the app in a browser (SOAK=1: for an hour); else what follows goes to `python -m benchmarks`",
+    )
     commands.add_parser("lint", help="ruff, the import contracts and eslint")
     commands.add_parser("format", help="ruff and prettier, in place")
     commands.add_parser("types", help="mypy and tsc")

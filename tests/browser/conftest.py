@@ -8,14 +8,19 @@ from playwright.async_api import ConsoleMessage, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from messaging.database import DatabaseThreads
+from tests.browser.app_person import AppPerson
 from tests.browser.person import Person
 from tests.consumers.stage import refill_database
 from tests.live_server import LiveServer, address_of_database
 
 NewPage = Callable[..., Awaitable[Page]]
 NewPerson = Callable[..., Awaitable[Person]]
+NewAppPerson = Callable[..., Awaitable[AppPerson]]
 
 _numbers = itertools.count(1)
+
+# Everybody comes from one address, and writes faster than people do.
+UNLIMITED = dict.fromkeys(("SIGNUPS_PER_MINUTE", "POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE"), "1000000")
 
 # The machine may be busy with other tests.
 expect.set_options(timeout=15_000)
@@ -36,7 +41,7 @@ async def site(
 ) -> AsyncIterator[LiveServer]:
     """One server for the tests of a file, which stay apart by their people."""
     log = tmp_path_factory.mktemp("server") / "log"
-    server = LiveServer(database_url=site_database, env={}, log=log)
+    server = LiveServer(database_url=site_database, env=UNLIMITED, log=log)
     try:
         await server.start()
         yield server
@@ -69,6 +74,18 @@ def newcomer(site: LiveServer, new_window: NewPage) -> NewPerson:
 
     async def arrive(name: str, **options: object) -> Person:
         person = Person(await new_window(**options), site, f"{name}{next(_numbers)}")
+        await person.sign_up()
+        return person
+
+    return arrive
+
+
+@pytest.fixture
+def app_user(site: LiveServer, new_window: NewPage) -> NewAppPerson:
+    """Somebody who has just signed up in the app; keyword arguments are those of Playwright's `new_context`."""
+
+    async def arrive(name: str, **options: object) -> AppPerson:
+        person = AppPerson(await new_window(**options), site, f"{name}{next(_numbers)}")
         await person.sign_up()
         return person
 

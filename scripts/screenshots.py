@@ -1,0 +1,90 @@
+"""Takes docs/screenshots/app-*.png of the demo: `.venv/bin/python -m scripts.screenshots`, after the app was built."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from benchmarks.embedded import running_server
+from tests.browser import FLAGS, find_chromium
+
+PASSWORD = "violet-harbour"  # noqa: S105 - everybody's, on a server that lives for a minute
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
+SIZES = {390: 844, 820: 1180, 1440: 900}
+SCHEMES = ("light", "dark")
+
+
+async def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    async with running_server(["demo", "--password", PASSWORD]) as url, async_playwright() as playwright:
+        program = find_chromium()
+        assert program is not None, "no Chromium or Chrome on the PATH"
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        for width, height in SIZES.items():
+            for scheme in SCHEMES:
+                await photograph(browser, url, folder, (width, height), scheme)
+        await browser.close()
+
+
+async def photograph(browser: Browser, url: str, folder: Path, size: tuple[int, int], scheme: str) -> None:
+    width, height = size
+    is_phone = width < 500
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+        has_touch=is_phone,
+        is_mobile=is_phone,
+    )
+    page = await context.new_page()
+
+    async def shoot(name: str) -> None:
+        await page.wait_for_timeout(400)
+        await page.screenshot(path=folder / f"app-{name}-{width}-{scheme}.png")
+
+    await page.goto(f"{url}/app/sign-up")
+    await page.locator("h1").wait_for()
+    await page.locator("form").get_by_role("button").click()
+    await page.locator(".error").first.wait_for()
+    await shoot("sign-up")
+    await page.goto(f"{url}/app/sign-in")
+    await page.get_by_label("Username or e-mail").fill("alice")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.locator("form").get_by_role("button").click()
+    await page.locator("[data-log]").wait_for()
+    for name, path in PLACES.items():
+        await page.goto(url + path)
+        await open_by_name(page, NAMES.get(name))
+        await page.locator(READY.get(name, ".shell")).first.wait_for()
+        await shoot(name)
+    await context.close()
+
+
+PLACES = {
+    "chats": "/app/chats",
+    "feed": "/app/chats/feed",
+    "thread": "/app/chats",
+    "room": "/app/chats",
+    "details": "/app/chats",
+    "people": "/app/people",
+    "new-room": "/app/rooms/new",
+    "settings": "/app/settings",
+}
+NAMES = {"thread": "bob", "room": "Choir", "details": "Harbour watch"}
+READY = {"feed": "[data-log]", "thread": "[data-log]", "room": ".unread-line", "details": ".details .person"}
+
+
+async def open_by_name(page: Page, name: str | None) -> None:
+    """A chat whose uri is different each time, from the list."""
+    await page.locator(".line").first.wait_for(state="attached")
+    if name is None:
+        return
+    await page.locator(".line", has=page.locator(".line-name", has_text=name)).click()
+    await page.locator("[data-log]").wait_for()
+    if name == NAMES["details"]:
+        await page.get_by_role("link", name="Details", exact=True).click()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,196 @@
+"""The app can be used by everybody: by keyboard alone, on a phone, in the dark, in other languages; axe looks on."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.app_person import AppPerson
+from tests.browser.conftest import NewAppPerson, NewPage
+from tests.browser.test_access import problems_of
+from tests.live_server import LiveServer
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_in_the_app(app_user: NewAppPerson, new_window: NewPage, scheme: str) -> None:
+    alice, bob = await app_user("alice", color_scheme=scheme), await app_user("bob")
+    page, problems = alice.page, []
+    await alice.is_live()
+    problems += await problems_of(page)
+    await alice.open_thread(bob)
+    await alice.is_live()
+    problems += await problems_of(page)  # nothing said yet
+    await bob.page.locator(".line", has_text=alice.name).click()
+    await bob.say("See https://example.org")
+    await alice.sees("See https://example.org")
+    await alice.say("Hello")
+    await alice.page.locator(".message.mine .message-menu").click()
+    problems += await problems_of(page)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("link", name="Details", exact=True).click()
+    await page.locator(".details .person").first.wait_for()
+    problems += await problems_of(page)
+    await alice.press("Close the thread")
+    problems += await problems_of(page)
+    await page.get_by_role("dialog").get_by_role("button", name="Close the thread").click()
+    await page.locator(".closed-note").wait_for()
+    problems += await problems_of(page)
+    room = await alice.make_room("Harbour watch")
+    await page.locator(".details .person").first.wait_for()
+    problems += await problems_of(page)
+    await bob.open(room.replace("/join/", "/chats/"))
+    await bob.page.get_by_role("button", name="Join this room").wait_for()
+    problems += await problems_of(bob.page)
+    await page.locator(".message:focus, body").first.press("?")
+    await page.get_by_role("dialog").wait_for()
+    problems += await problems_of(page)
+    for path in (
+        "/app/people",
+        "/app/settings",
+        "/app/rooms/new",
+        "/app/chats",
+        "/app/chats/nope",
+        "/app/no/page",
+    ):
+        await alice.open(path)
+        await page.locator("h1, h2").first.wait_for()
+        await expect(page.locator(".skeleton")).to_have_count(0)
+        problems += await problems_of(page)
+    stranger = await new_window(color_scheme=scheme)
+    for path in ("/app/sign-in", "/app/sign-up", "/app/reset"):
+        await stranger.goto(alice.server.url + path)
+        await stranger.locator("h1").wait_for()
+        await stranger.get_by_role("main").get_by_role("button").click()
+        await stranger.locator(".error").first.wait_for()
+        problems += await problems_of(stranger)
+    assert problems == []
+
+
+async def test_the_keyboard_is_enough(site: LiveServer, app_user: NewAppPerson, new_window: NewPage) -> None:
+    bob = await app_user("bob")
+    alice = AppPerson(await new_window(), site, f"{bob.name}-alice")
+    page = alice.page
+    await alice.open("/app/sign-up")
+    await page.get_by_label("Username").focus()
+    await page.keyboard.type(alice.name)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("violet-harbour-seven")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Enter")
+    await alice.is_live()
+    await expect(alice.composer).to_be_focused()
+    await page.keyboard.type(f"By keyboard, {alice.name}")
+    await page.keyboard.press("Enter")
+    await expect(alice.messages.filter(has_text=alice.name)).to_be_visible()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.type("!")
+    await page.keyboard.press("Enter")
+    await expect(alice.messages.filter(has_text=f"{alice.name}!")).to_be_visible()
+
+    # The sheet, and the ways that it names.
+    await page.locator("[data-scroller]").focus()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.keyboard.press("p")
+    await page.get_by_role("searchbox").focus()
+    await page.keyboard.type(bob.name)
+    await expect(page.locator(".person-button")).to_have_text(re.compile(bob.name))
+    await page.locator(".person-button").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".chat-title h2")).to_have_text(bob.name)
+    await page.keyboard.press("Alt+ArrowUp")
+    await expect(page.locator(".chat-title h2")).to_have_text("Feed")
+
+    # The first stop leads past the list, and what has the focus shows it.
+    await page.reload()
+    await alice.is_live()
+    await page.locator(".skip").focus()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    await page.locator(".line").first.focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Shift+Tab")
+    ring = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert ring == "solid"
+
+
+async def test_a_phone_shows_one_pane_at_a_time(app_user: NewAppPerson) -> None:
+    alice = await app_user("alice", **PHONE)
+    page = alice.page
+    await expect(page.locator(".chat-list")).to_be_visible()
+    await expect(page.locator(".chat")).to_have_count(0)
+    await page.locator(".line").first.click()
+    await expect(page.locator(".chat")).to_be_visible()
+    await expect(page.locator(".chat-list")).not_to_be_visible()
+    await alice.composer.fill(f"From a phone, {alice.name}")
+    await page.get_by_role("button", name="Send").click()
+    await expect(alice.messages.filter(has_text=alice.name)).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.go_back()
+    await expect(page.locator(".chat-list")).to_be_visible()
+    await alice.make_room("On the way")
+    await expect(page.locator(".details")).to_be_visible()
+    await page.get_by_role("link", name="Close the details").click()
+    await expect(page.locator(".chat-title h2")).to_have_text("On the way")
+    await page.get_by_role("link", name="Back to the chats").click()
+    await expect(page.locator(".line", has_text="On the way")).to_be_visible()
+    small = await page.evaluate(
+        """[...document.querySelectorAll("a, button, input, textarea, select")]
+            .filter(each => each.checkVisibility() && !each.closest(".skip") && !each.matches(".skip"))
+            .map(each => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+            .filter(([, {width, height}]) => width < 44 || height < 44).map(([html]) => html)"""
+    )
+    assert small == []
+
+
+async def test_the_language_and_the_theme_are_the_readers(app_user: NewAppPerson) -> None:
+    alice = await app_user("alice")
+    page = alice.page
+    await alice.open("/app/settings")
+    await page.get_by_label("Language").select_option("ru")
+    await expect(page.get_by_role("heading", name="Настройки").first).to_be_visible()
+    await expect(page.locator("html")).to_have_attribute("lang", "ru")
+    await page.get_by_label("Тёмная").check()
+    dark = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    await page.get_by_label("Светлая").check()
+    light = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert dark != light
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Настройки").first).to_be_visible()
+    # Turned round as a whole: the list of chats is at the right.
+    await page.evaluate("document.documentElement.dir = 'rtl'")
+    box = await page.locator(".chat-list").bounding_box()
+    assert box is not None
+    assert box["x"] > 500
+
+
+async def test_a_name_cannot_reach_beyond_itself(app_user: NewAppPerson) -> None:
+    alice = await app_user("alice")
+    await alice.make_room("safe\u202egnp.exe")
+    name = alice.page.locator(".line-name", has_text="gnp")
+    assert await name.evaluate("each => each.tagName") == "BDI"
+    assert await name.evaluate("each => getComputedStyle(each).unicodeBidi") == "isolate"
+
+
+async def test_what_was_read_is_there_without_a_network(site: LiveServer, app_user: NewAppPerson) -> None:
+    alice, bob = await app_user("alice"), await app_user("bob")
+    await alice.open_thread(bob)
+    await alice.say("kept on this device")
+    await alice.sees("kept on this device")
+    await alice.page.evaluate("navigator.serviceWorker.ready")
+    await alice.page.reload()
+    await alice.sees("kept on this device")
+    await alice.is_live()
+    await alice.page.wait_for_timeout(2_500)  # what is read is kept a moment later
+    await site.kill()
+    await alice.page.reload()
+    await alice.sees("kept on this device")
+    await expect(alice.badge).to_have_text(re.compile("Connecting|Offline"))
+    await site.start()
+    await alice.is_live()
