@@ -18,6 +18,7 @@ from messaging.actions.accounts import (
     suspend_user,
 )
 from messaging.admin.base import LookOnly
+from messaging.admin.writing import write_to
 from messaging.errors import ParleyError
 from messaging.models import LoginFailure, Ticket, Token, User
 
@@ -58,7 +59,7 @@ class UserPages(LookOnly, AnyUserAdmin):
             {"fields": ("is_active", "is_bot", "suspended_at", "deleted_at", "date_joined", "last_login")},
         ),
     )
-    actions = ("suspend", "reinstate", "anonymise")
+    actions = ("write", "suspend", "reinstate", "anonymise")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Whoever may change people; superusers are changed by superusers only, the deleted by nobody."""
@@ -109,6 +110,11 @@ class UserPages(LookOnly, AnyUserAdmin):
 
     def has_anonymise_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.delete_user")
+
+    @admin.action(description="Have a bot write to them", permissions=["operate"])
+    def write(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse:
+        people = rows.filter(is_active=True, is_bot=False)
+        return write_to(self, request, users=list(people.values_list("pk", flat=True)))
 
     @admin.action(description="Suspend: silence at once, everywhere", permissions=["operate"])
     def suspend(self, request: HttpRequest, rows: QuerySet[User]) -> None:
