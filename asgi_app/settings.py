@@ -227,6 +227,7 @@ TELEGRAM_BOTS: dict[str, dict[str, Any]] = {
     for name, NAME in _accounts("TELEGRAM_BOTS", env.list("TELEGRAM_BOTS", []))
 }
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
+TELEGRAM_PER_SECOND = env.float("TELEGRAM_PER_SECOND", 30.0)
 MESSENGER_PAGES: dict[str, dict[str, Any]] = {
     name: {
         "page_id": env.str(f"MESSENGER_{NAME}_PAGE_ID", ""),

@@ -118,10 +118,12 @@ class Arrival:
 
 def said(text: str, **fields: Any) -> Heard:
     """Words that somebody typed: a command if they begin with a slash. `/start@verses_bot` is `start`."""
-    word, _, argument = text.strip().partition(" ")
+    word, *argument = text.split(maxsplit=1) or [""]
     command = word[1:].partition("@")[0].lower()
     if word.startswith("/") and command:
-        return Heard(kind=Kind.COMMAND, text=text, command=command, argument=argument.strip(), **fields)
+        return Heard(
+            kind=Kind.COMMAND, text=text, command=command, argument="".join(argument).strip(), **fields
+        )
     return Heard(kind=Kind.TEXT, text=text, **fields)
 
 

@@ -146,11 +146,15 @@ async def _store(platform: str, account: str, call: Call) -> Answer:
         raise Refusal(400, "An object is wanted.")
     if platform == "messenger" and body.get("object") != "page":
         raise Refusal(404, "This is for pages only.")
-    arrivals = PLATFORMS[platform].parse(account, body)
+    await store(PLATFORMS[platform].parse(account, body))
+    return OK
+
+
+async def store(arrivals: list[Arrival]) -> None:
+    """Returns when all of them are committed."""
     if arrivals:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             await _storing().do(_Brought(arrivals))
-    return OK
 
 
 def _store_together(calls: Collection[_Brought]) -> Mapping[_Brought, None]:

@@ -10,7 +10,6 @@ import random
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from django.conf import settings
 
 from messaging.actions.deliveries import (
@@ -26,6 +25,7 @@ from messaging.database import DatabaseThreads
 from messaging.heard import Profile
 from webhooks.platforms import PLATFORMS
 from webhooks.platforms.base import Outgoing, Platform, Refused, RetryAt, SendOutcome, Sent
+from webhooks.platforms.calls import new_client
 
 if TYPE_CHECKING:
     from messaging.models import Contact
@@ -54,11 +54,7 @@ class Outbox:
         self._wake = wake
         self._platforms = platforms
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client = httpx.AsyncClient(
-            timeout=settings.PLATFORM_TIMEOUT_S,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
-        )
+        self._client = new_client()
 
     async def work(self, stop: asyncio.Event) -> None:
         """Works until told to stop; what is being sent then is sent and recorded."""

@@ -5,7 +5,7 @@ So whatever crashes, everybody gets it, and nobody twice but where a worker died
 of it; the delivery counts those (`lost`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -25,6 +25,7 @@ from messaging.queries.broadcasts import accounts_of_bot, why_not_to_write
 # What is with the outbox is on its way even when the broadcast is paused: so that is little.
 MAX_ON_THE_WAY = 100
 DRAFT_DAYS = 7
+BATCH = 1000
 
 _EVERYBODY = """
     INSERT INTO messaging_recipient (broadcast_id, contact_id, state, code, reason, lost)
@@ -54,15 +55,18 @@ def draft_broadcast(
     """A broadcast to these contacts and users, which nobody gets before its author has confirmed it."""
     with transaction.atomic():
         broadcast = _new(bot, content, author=author, author_contact=author_contact)
-        known = Contact.objects.filter(pk__in=contacts).values_list("pk", flat=True)
-        people = User.objects.filter(pk__in=users, is_active=True, is_bot=False).values_list("pk", flat=True)
-        Recipient.objects.bulk_create(
-            [
-                *(Recipient(broadcast=broadcast, contact_id=pk) for pk in known.order_by("pk")),
-                *(Recipient(broadcast=broadcast, user_id=pk) for pk in people.order_by("pk")),
-            ]
-        )
+        for some in _batches(contacts):
+            known = Contact.objects.filter(pk__in=some).order_by("pk").values_list("pk", flat=True)
+            Recipient.objects.bulk_create(Recipient(broadcast=broadcast, contact_id=pk) for pk in known)
+        for some in _batches(users):
+            people = User.objects.filter(pk__in=some, is_active=True, is_bot=False).order_by("pk")
+            Recipient.objects.bulk_create(Recipient(broadcast=broadcast, user=user) for user in people)
     return broadcast
+
+
+def _batches(ids: Collection[int]) -> Iterator[list[int]]:
+    every = sorted(set(ids))
+    return (every[start : start + BATCH] for start in range(0, len(every), BATCH))
 
 
 def draft_broadcast_to_everybody(

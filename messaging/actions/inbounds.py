@@ -29,7 +29,7 @@ from messaging.log import ChatLog
 from messaging.models import BotState, Chat, Contact, Delivery, Inbound, Message, User
 
 # An event that ends the process each time must not do so for ever.
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 10
 STORED_AT_ONCE = 200
 
 

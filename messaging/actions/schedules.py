@@ -43,10 +43,6 @@ def check_schedule(schedule: Schedule) -> None:
         raise Invalid(sentence, code="unknown_chore", fields={"chore": [sentence]})
 
 
-def delete_schedule(*, schedule: Schedule) -> None:
-    schedule.delete()
-
-
 def run_due_schedules() -> int:
     """Does whatever is due, once each, however many ask; says how many it did. What was missed while nobody worked is done
     once, not as often as it was missed.

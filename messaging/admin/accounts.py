@@ -21,6 +21,7 @@ from messaging.actions.accounts import (
 )
 from messaging.actions.second_factor import forget_second_factor
 from messaging.admin.base import LookOnly
+from messaging.admin.writing import write_to
 from messaging.errors import ParleyError
 from messaging.models import LoginFailure, Ticket, Token, User
 
@@ -74,7 +75,7 @@ class UserPages(LookOnly, AnyUserAdmin):
             },
         ),
     )
-    actions = ("suspend", "reinstate", "forget_second_factor", "anonymise")
+    actions = ("write", "suspend", "reinstate", "forget_second_factor", "anonymise")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Whoever may change people; superusers are changed by superusers only, the deleted by nobody."""
@@ -133,6 +134,11 @@ class UserPages(LookOnly, AnyUserAdmin):
 
     def has_anonymise_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.delete_user")
+
+    @admin.action(description="Have a bot write to them", permissions=["operate"])
+    def write(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse:
+        people = rows.filter(is_active=True, is_bot=False)
+        return write_to(self, request, users=list(people.values_list("pk", flat=True)))
 
     @admin.action(description="Suspend: silence at once, everywhere", permissions=["operate"])
     def suspend(self, request: HttpRequest, rows: QuerySet[User]) -> None:

@@ -10,6 +10,7 @@ from messaging.actions.bots import change_setting
 from messaging.actions.contacts import ban_contact, hand_back_contact, unban_contact
 from messaging.actions.journal import replay_inbounds
 from messaging.admin.base import LookOnly, shortened
+from messaging.admin.writing import write_to
 from messaging.models import (
     BotSetting,
     BotState,
@@ -44,7 +45,11 @@ class ContactPages(OperatorPages):
     list_filter = ("platform", "account", "banned_at", "unreachable_at", "language")
     list_select_related = ("user",)
     search_fields = ("first_name", "last_name", "username", "=external_id", "=chat__uri")
-    actions = ("ban", "unban", "hand_back")
+    actions = ("write", "ban", "unban", "hand_back")
+
+    @admin.action(description="Write to them", permissions=["operate"])
+    def write(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponse:
+        return write_to(self, request, contacts=list(rows.values_list("pk", flat=True)))
 
     @admin.action(description="Ban: neither heard, nor kept, nor written to", permissions=["operate"])
     def ban(self, request: HttpRequest, rows: QuerySet[Contact]) -> HttpResponse | None:

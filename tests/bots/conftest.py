@@ -104,3 +104,11 @@ async def worker(transactional_db: None) -> AsyncIterator[Worker]:
     worker.threads.close()
     await sync_to_async(assert_every_log_is_sound)()
     await sync_to_async(connections.close_all)()  # of the thread that did this for the test
+
+
+@pytest.fixture
+def database(transactional_db: None) -> Iterator[DatabaseThreads]:
+    """The core's own actions for an asynchronous test, which must not run them on the event loop."""
+    threads = DatabaseThreads("tests", 1)
+    yield threads
+    threads.close(wait_s=10)

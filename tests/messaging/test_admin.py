@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from messaging.actions.accounts import create_ticket, create_token, delete_account
 from messaging.actions.bots import enlist_bots, save_state
+from messaging.actions.broadcasts import draft_broadcast
 from messaging.actions.chats import add_member, leave_room
 from messaging.actions.contacts import create_link_code
 from messaging.actions.deliveries import pause_account
@@ -19,7 +20,7 @@ from messaging.actions.inbounds import claim_inbounds, handle_inbound, park_inbo
 from messaging.actions.journal import store_inbounds
 from messaging.actions.messages import post_message
 from messaging.actions.retention import claim_chore
-from messaging.content import File
+from messaging.content import File, Text
 from messaging.heard import Arrival, said
 from messaging.models import (
     BotSetting,
@@ -38,7 +39,7 @@ from tests.conftest import PASSWORD
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MODELS = [model._meta.model_name for model in apps.get_app_config("messaging").get_models()]
-EDITED = {"user", "botsetting"}
+EDITED = {"user", "botsetting", "schedule"}
 
 
 @pytest.fixture
@@ -97,6 +98,8 @@ def _something_of_contacts(alice: User) -> None:
     save_state(contact=claimed.contact.pk, version=0, data={"said": "<script>hello"})
     pause_account(platform="paper", account="parrot", seconds=1, reason="Too many.")
     create_link_code(user=alice)
+    hello = Text(text="<script>hello</script>")
+    draft_broadcast(bot="parrot", content=hello, author=alice, contacts=[claimed.contact.pk])
     BotSetting.objects.create(bot="parrot", key="log_chat", value="feed")
 
 

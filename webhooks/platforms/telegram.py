@@ -133,7 +133,7 @@ class Telegram:
     """See `Platform`."""
 
     name = "telegram"
-    limits = Limits(per_second=30, chat_interval_s=1.0, chat_burst=5)
+    limits = Limits(per_second=settings.TELEGRAM_PER_SECOND, chat_interval_s=1.0, chat_burst=5)
     edits = True
 
     def accounts(self) -> list[str]:

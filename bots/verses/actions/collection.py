@@ -8,6 +8,7 @@ from django.db import transaction
 
 from bots.verses.formats import Bad, NewVerse
 from bots.verses.models import Author, Verse
+from messaging.errors import Conflict
 
 BATCH = 500
 
@@ -66,3 +67,27 @@ def _take_up(verses: list[NewVerse]) -> int:
         # Two imports at once: the digest is unique, and the other's verse is as good as ours.
         Verse.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def save_verse(*, verse: Verse | None, new: NewVerse) -> Verse:
+    """A verse as it was edited, or a new one. Raises `Conflict` if that very verse is here already."""
+    same = Verse.objects.filter(digest=new.digest)
+    if (same if verse is None else same.exclude(pk=verse.pk)).exists():
+        raise Conflict("This verse is in the collection already.", code="known_verse")
+    with transaction.atomic():
+        author, _ = Author.objects.get_or_create(
+            name=new.author_name, defaults={"surname": new.surname, "letter": new.letter}
+        )
+        verse = verse or Verse()
+        verse.author, verse.title, verse.year = author, new.title, new.year
+        verse.language, verse.text, verse.source = new.language, new.text, new.source
+        verse.digest = new.digest
+        verse.save()
+    return verse
+
+
+def delete_verses(*, verses: Iterable[int]) -> None:
+    """They leave the collection, and with them those who had them as favourites; authors of nothing go too."""
+    with transaction.atomic():
+        Verse.objects.filter(pk__in=list(verses)).delete()
+        Author.objects.filter(verses__isnull=True).delete()

@@ -91,7 +91,8 @@ def _send(reader: Reader, zone: str, now: datetime) -> bool:
 def _content(language: str, verse: Verse, *, kept: bool) -> Text:
     buttons = verse_buttons(language, verse, kept=kept)
     buttons.append([button(language, "daily_off", "daily:off")])
-    return Text(text=f"{words(language, 'verse_of_the_day')}\n\n{verse_text(verse)}", buttons=buttons)
+    title = words(language, "verse_of_the_day")
+    return Text(text=f"{title}\n\n{verse_text(verse)}", buttons=buttons)
 
 
 def _record(row: DailyVerse, reader: Reader, next_at: datetime) -> None:

@@ -26,6 +26,13 @@ VERSES = (
 )
 
 
+class Page(Paper):
+    """Paper on which people write to the verse bot."""
+
+    def accounts(self) -> list[str]:
+        return ["verses"]
+
+
 @pytest.fixture(autouse=True)
 def _parrot() -> Iterator[None]:
     """No parrot here."""
@@ -51,7 +58,7 @@ def collection(transactional_db: None) -> dict[str, Verse]:
 @pytest.fixture
 async def worker(collection: dict[str, Verse]) -> AsyncIterator[Worker]:
     """An inbox and an outbox at work until the test ends."""
-    worker = Worker(Paper(), DatabaseThreads("bots", 4))
+    worker = Worker(Page(), DatabaseThreads("bots", 4))
     running = asyncio.create_task(worker.run())
     yield worker
     worker.stop.set()
