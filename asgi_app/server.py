@@ -122,6 +122,9 @@ class Server(daphne.Server):
         )
         globalLogBeginner.beginLoggingTo([_log_failure], redirectStandardIO=False, discardBuffer=True)
         asyncio.set_event_loop(self._loop)
+        # Before anybody can connect: whoever has could tell it to stop.
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signal_number, self.told_to_stop)
         for description in self.endpoints:
             backlog = f":backlog={BACKLOG}" if description.startswith("tcp:") else ""
             endpoint = serverFromString(reactor, description + backlog)
@@ -130,8 +133,6 @@ class Server(daphne.Server):
             return
         reactor.callLater(1, self.application_checker)
         reactor.callLater(2, self.timeout_checker)
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(signal_number, self.told_to_stop)
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
         if settings.EMBEDDED:
             self._worker = self._loop.create_task(work(self._stop_worker))
