@@ -86,11 +86,12 @@ async def test_the_keyboard_is_enough(site: LiveServer, app_user: NewAppPerson, 
     await expect(alice.composer).to_be_focused()
     await page.keyboard.type(f"By keyboard, {alice.name}")
     await page.keyboard.press("Enter")
-    await expect(alice.messages.filter(has_text=alice.name)).to_be_visible()
+    await alice.sees(f"By keyboard, {alice.name}")
     await page.keyboard.press("ArrowUp")
+    await expect(alice.composer).to_have_value(f"By keyboard, {alice.name}")
     await page.keyboard.type("!")
     await page.keyboard.press("Enter")
-    await expect(alice.messages.filter(has_text=f"{alice.name}!")).to_be_visible()
+    await alice.sees(f"By keyboard, {alice.name}!")
 
     # The sheet, and the ways that it names.
     await page.locator("[data-scroller]").focus()

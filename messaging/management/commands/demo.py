@@ -121,7 +121,9 @@ class Command(BaseCommand):
         settings.POSTS_PER_MINUTE = 1_000_000
         password: str = options["password"] or secrets.token_urlsafe(9)
         people = self._sign_up(password)
-        self._talk("feed", FEED, people)
+        self._talk("feed", FEED[:10], people)
+        self._correct_and_regret(people)
+        self._talk("feed", FEED[10:], people)
         for name, (members, said) in ROOMS.items():
             self._make_room(name, members, said, people)
         old, _ = open_thread(user=people["alice"], username="charlie")
@@ -129,7 +131,6 @@ class Command(BaseCommand):
         close_thread(user=people["charlie"], chat=old.uri)
         thread, _ = open_thread(user=people["bob"], username="alice")
         self._talk(thread.uri, THREAD, people)
-        self._correct_and_regret(people)
         self._leave_some_unread(people)
         self.stdout.write(
             f"  Sign in as {', '.join(people)} with the password {password}  (olive is an operator)"
