@@ -50,7 +50,8 @@ function installable(path: string): Plugin {
         throw new Error("There is no service worker to build.");
       }
       const shell = [path, ...[...files, "icon.svg"].sort().map((file) => base + file)];
-      worker.code = worker.code.replace("__SHELL__", JSON.stringify(JSON.stringify(shell)));
+      // Whatever quotes the minifier has left around it.
+      worker.code = worker.code.replace(/(["'`])__SHELL__\1/, () => JSON.stringify(JSON.stringify(shell)));
     },
   };
 }

@@ -287,8 +287,8 @@ def run() -> NoReturn:
     collect_static_files()
     manage("demo_accounts")
     say(
-        f"\nParley is at http://localhost:{port} - sign up there, or log in with a demo account. Its password was shown at"
-        "\nthe first start; this sets a new one: .venv/bin/python manage.py changepassword alice\n"
+        f"\nParley is at http://localhost:{port}, its app at http://localhost:{port}/app/ - sign up there, or log in with a"
+        "\ndemo account. Its password was shown at the first start; this sets a new one: .venv/bin/python manage.py changepassword alice\n"
     )
     # A laptop's neighbours are not invited; who wants them to come starts the server without -b.
     become([PYTHON, "-m", "asgi_app.server", "-b", "127.0.0.1"], environment(PORT=str(port)))

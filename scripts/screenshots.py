@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Literal
 
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -11,8 +12,8 @@ from tests.browser import FLAGS, find_chromium
 
 PASSWORD = "violet-harbour"  # noqa: S105 - everybody's, on a server that lives for a minute
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
-SIZES = {390: 844, 820: 1180, 1440: 900}
-SCHEMES = ("light", "dark")
+SIZES = {1440: 900, 820: 1180, 390: 844}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 async def main() -> None:
@@ -22,17 +23,15 @@ async def main() -> None:
         assert program is not None, "no Chromium or Chrome on the PATH"
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         for width, height in SIZES.items():
-            for scheme in SCHEMES:
-                await photograph(browser, url, folder, (width, height), scheme)
+            await photograph(browser, url, folder, (width, height))
         await browser.close()
 
 
-async def photograph(browser: Browser, url: str, folder: Path, size: tuple[int, int], scheme: str) -> None:
+async def photograph(browser: Browser, url: str, folder: Path, size: tuple[int, int]) -> None:
     width, height = size
     is_phone = width < 500
     context = await browser.new_context(
         viewport={"width": width, "height": height},
-        color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
         has_touch=is_phone,
         is_mobile=is_phone,
@@ -40,8 +39,10 @@ async def photograph(browser: Browser, url: str, folder: Path, size: tuple[int, 
     page = await context.new_page()
 
     async def shoot(name: str) -> None:
-        await page.wait_for_timeout(400)
-        await page.screenshot(path=folder / f"app-{name}-{width}-{scheme}.png")
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
+            await page.wait_for_timeout(300)
+            await page.screenshot(path=folder / f"app-{name}-{width}-{scheme}.png")
 
     await page.goto(f"{url}/app/sign-up")
     await page.locator("h1").wait_for()
@@ -72,7 +73,7 @@ PLACES = {
     "settings": "/app/settings",
 }
 NAMES = {"thread": "bob", "room": "Choir", "details": "Harbour watch"}
-READY = {"feed": "[data-log]", "thread": "[data-log]", "room": ".unread-line", "details": ".details .person"}
+READY = {"feed": "[data-log]", "thread": "[data-log]", "room": "[data-log]", "details": ".details .person"}
 
 
 async def open_by_name(page: Page, name: str | None) -> None:

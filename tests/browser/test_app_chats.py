@@ -167,8 +167,14 @@ async def test_a_long_chat_is_read_page_by_page_and_a_link_opens_a_message_in_it
     await expect(bob.page.locator(".message:focus [data-text]")).to_have_text("part 42")
 
 
-async def test_editing_and_deleting(app_user: NewAppPerson) -> None:
-    alice, bob = await app_user("alice"), await app_user("bob")
+async def test_editing_and_deleting_also_where_no_worker_can_be_shared(
+    site: LiveServer, app_user: NewAppPerson, new_window: NewPage
+) -> None:
+    alice = await app_user("alice")
+    bob = AppPerson(await new_window(), site, f"{alice.name}-bob")
+    await bob.page.add_init_script("delete globalThis.SharedWorker")
+    await bob.sign_up()
+    await bob.is_live()
     await alice.open_thread(bob)
     await alice.say("Helo")
     await bob.page.locator(".line", has_text=alice.name).click()
