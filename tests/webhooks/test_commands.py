@@ -155,5 +155,5 @@ def test_somebody_at_the_terminal(telegram: FakeTelegram) -> None:
 
 def test_simulators_say_how_to_be_found() -> None:
     for platform in ("telegram", "messenger"):
-        with pytest.raises(CommandError, match="API_URL=http://127.0.0.1:808"):
+        with pytest.raises(CommandError, match="API_URL=http://127"):
             run("simulate", platform)
