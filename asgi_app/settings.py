@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "messaging",
+    "webhooks",
     "bots.verses",
     "frontend.pages",
     "asgi_app",

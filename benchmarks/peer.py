@@ -37,6 +37,15 @@ class Bench:
 
 
 @dataclass(frozen=True)
+class Answering:
+    """A bot behind a webhook: where its platform is expected, where the platform calls, and what a worker needs to know."""
+
+    platform_port: int
+    url: str
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Running:
     """A server that runs. What it is not asked about (None, or absent) it cannot do.
 
@@ -49,6 +58,7 @@ class Running:
     publisher: Publisher | None = None
     recovering: Script | None = None
     posting: Mapping[str, Script] = field(default_factory=dict)
+    bot: Answering | None = None
 
     @property
     def pid(self) -> int:

@@ -1,6 +1,6 @@
 """What a client says and hears: the text that the load generator goes by (`native/clients.h` explains it)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ def expect(text: str) -> tuple[str, str]:
 class Script:
     """How to become a client of a server. In all texts `%1%` is the client's first column, `%i%` its number.
 
-    `columns` has a row for each client. With `ask` and `answer` it also says how to ask for something again and again;
+    `columns` has a row for each client; `letters` makes, before each measurement, a row for each question instead, which
+    nobody asks twice. With `ask` and `answer` it also says how to ask for something again and again;
     `is_http`: by POST to `path`, without a WebSocket.
     """
 
@@ -32,6 +33,7 @@ class Script:
     answer: str = ""
     is_http: bool = False
     columns: Sequence[Sequence[str]] = field(default=(), repr=False)
+    letters: Callable[[], Iterable[Sequence[str]]] | None = None
 
     def asking(self, ask: str, answer: str) -> "Script":
         return replace(self, ask=ask, answer=answer)
@@ -47,8 +49,12 @@ class Script:
         lines += [("http", "")] if self.is_http else []
         (directory / "script").write_text("".join(f"{word} {_escaped(text)}\n" for word, text in lines))
         (directory / "columns").write_text("".join("\t".join(row) + "\n" for row in self.columns))
-        columns = [f"vars={directory / 'columns'}"] if self.columns else []
-        return [f"port={self.port}", f"script={directory / 'script'}", *columns]
+        files = [f"vars={directory / 'columns'}"] if self.columns else []
+        if self.letters is not None:
+            with (directory / "letters").open("w") as file:
+                file.writelines("\t".join(row) + "\n" for row in self.letters())
+            files.append(f"letters={directory / 'letters'}")
+        return [f"port={self.port}", f"script={directory / 'script'}", *files]
 
 
 def _escaped(text: str) -> str:

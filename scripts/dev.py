@@ -156,7 +156,7 @@ def install_packages(lock: Path) -> None:
     if not (uv and succeeds([uv, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", lock])):
         if output_of([*pip, "--version"]) is None and not succeeds([PYTHON, "-m", "ensurepip"]):
             raise Stop(f"Neither uv nor pip could install {lock.name}; see above.")
-        if not succeeds([*pip, "install", "--require-hashes", "--requirement", lock]):
+        if not succeeds([*pip, "install", "--no-deps", "--require-hashes", "--requirement", lock]):
             raise Stop(f"Installing {lock.name} failed; see above.")
     stamp.write_text(wanted)
 

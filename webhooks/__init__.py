@@ -1,1 +1,1 @@
-"""Door 3, bot platforms in both directions. Nothing lives here yet."""
+"""Door 3: bot platforms in both directions, and other programs."""

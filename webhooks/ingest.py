@@ -24,12 +24,13 @@ from messaging.heard import Arrival
 from messaging.together import MAX_BATCHES, Together
 from webhooks.accounts import complaints, messenger_account, telegram_account
 from webhooks.http import Answer, Call, Refusal, read_call, send_answer
+from webhooks.incoming import post_call
 from webhooks.platforms import PLATFORMS
 from webhooks.signatures import is_secret, is_signed
 
 # Platforms give up sooner; what has begun is committed all the same, and they will send it again.
 ANSWER_WITHIN_S = 15.0
-PATH = re.compile(r"/webhooks/(telegram|messenger)/([A-Za-z0-9_-]{1,64})/?")
+PATH = re.compile(r"/webhooks/(telegram|messenger|incoming)/([A-Za-z0-9_-]{1,64})/?")
 CHALLENGE = re.compile(r"[0-9]{1,100}")
 
 OK = Answer({"status": "ok"})
@@ -69,6 +70,9 @@ async def _answer_to(scope: Any, receive: Any) -> Answer:
             return await _messenger(name, scope, receive)
         case "messenger", "GET":
             return _challenge(name, scope["query_string"])
+        case "incoming", "POST":
+            call = await read_call(scope, receive, settings.WEBHOOK_MAX_BODY_BYTES)
+            return await post_call(threads, name, call)
     allowed = b"GET, POST" if platform == "messenger" else b"POST"
     raise Refusal(405, "That is not how it is called.", headers=((b"allow", allowed),))
 

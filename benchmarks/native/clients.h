@@ -1,7 +1,8 @@
 /* The generator's side of N connections: opening them by a script, keeping them alive, and handing on what comes.
 
    A script is a text file of lines `word value`; in values \n, \r and \\ are escapes, and %i% (the connection), %n% (how
-   often it has asked) and %1% … %9% (its columns in the file `vars`) are filled in:
+   often it has asked) and %1% … %9% (its columns in the file `vars`, or those of the
+   next line of the file `letters`, of which every question takes one) are filled in:
 
        path /connection/websocket          header Origin: http://127.0.0.1:8000
        send TEXT, expect TEXT              what to say after the handshake, and what must come before the next step
@@ -117,6 +118,34 @@ static void read_columns(const char *name) {
             clients.all[i].columns[at] = must_have(strdup(column));
     }
     fclose(file);
+}
+
+/* What every question says that nobody says twice, and could not be made up on the way: a signed body, say. */
+static struct {
+    char *next;
+} letters;
+
+static void read_letters(const char *name) {
+    FILE *file = fopen(name, "r");
+    if (!file || fseek(file, 0, SEEK_END)) die("%s: %s", name, strerror(errno));
+    size_t length = (size_t)ftell(file);
+    rewind(file);
+    letters.next = must_have(malloc(length + 1));
+    if (fread(letters.next, 1, length, file) != length) die("%s cannot be read", name);
+    letters.next[length] = 0;
+    fclose(file);
+}
+
+static void take_letter(Client *client) {
+    char *line = letters.next, *end = strchr(line, '\n');
+    if (!end) die("there are too few letters for so quick a server");
+    *end = 0;
+    letters.next = end + 1;
+    for (int at = 0; at < MAX_COLUMNS; at++) {
+        client->columns[at] = line;
+        if (line) line = strchr(line, '\t');
+        if (line) *line++ = 0;
+    }
 }
 
 /* Fills in a template; the result stays until the next call. */

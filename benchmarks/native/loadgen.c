@@ -284,6 +284,7 @@ static struct {
 
 static void ask(Client *client) {
     client->asked++;
+    if (letters.next) take_letter(client);
     client->since_ns = now_ns();
     if (!script.is_http) {
         const char *text = filled(script.ask, client);
@@ -345,6 +346,7 @@ int main(int count, char **arguments) {
     read_script(TEXT("script", NULL));
     make_clients((char *)TEXT("host", "127.0.0.1"), (int)NUMBER("port", NULL), (unsigned)NUMBER("connections", NULL));
     if (*TEXT("vars", "")) read_columns(TEXT("vars", ""));
+    if (*TEXT("letters", "")) read_letters(TEXT("letters", ""));
     unsigned parallel = (unsigned)NUMBER("parallel", "32");
     double timeout_s = NUMBER("timeout", "60");
     if (!strcmp(mode, "hold")) {

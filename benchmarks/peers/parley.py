@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 
 import psycopg2
 
+from benchmarks import calls
 from benchmarks.generator import Publisher
-from benchmarks.peer import ROOT, Bench, Peer, Running, started
+from benchmarks.peer import ROOT, Answering, Bench, Peer, Running, started
 from benchmarks.publishers.serving import text_of
+from benchmarks.scenarios import answering
 from benchmarks.scenarios.posting import WRITERS
 from benchmarks.script import Script, expect, send
 from tests.services import free_port
@@ -26,6 +28,7 @@ class Parley(Peer):
         self._env: dict[str, str] = {}
         self._people: list[list[str]] = []
         self._database_url = ""
+        self._platform_port = free_port()
 
     def prepare(self, bench: Bench) -> Mapping[str, str]:
         self._database_url = bench.stack.create_database("parley-bench")
@@ -40,6 +43,13 @@ class Parley(Peer):
             "WEB_DOMAIN": "127.0.0.1",
             "HTTPS": "false",
             "LOG_LEVEL": "WARNING",
+            "MESSENGER_PAGES": "verses",
+            "MESSENGER_VERSES_PAGE_ID": calls.PAGE_ID,
+            "MESSENGER_VERSES_APP_SECRET": calls.SECRET,
+            "TELEGRAM_BOTS": "verses",
+            "TELEGRAM_VERSES_TOKEN": answering.TOKEN,
+            "TELEGRAM_VERSES_SECRET": answering.SECRET,
+            "TELEGRAM_API_URL": f"http://127.0.0.1:{self._platform_port}",
             # Counted as ever, but nobody here is stopped: the generator posts faster than people.
             **dict.fromkeys(("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE"), "100000000"),
         }
@@ -61,7 +71,14 @@ class Parley(Peer):
                 clients=self._script(port),
                 publisher=Publisher("benchmarks.publishers.parley", ["person0"], self._env),
                 recovering=self._script(port, recover=True, epoch=epoch, offset=seq - 1),
-                posting={"socket": self._posting_by_socket(port), "rest": self._posting_by_rest(port)},
+                posting={
+                    "socket": self._posting_by_socket(port),
+                    "rest": self._posting_by_rest(port),
+                    "webhook": calls.calls(port, "/webhooks/messenger/verses/", bench.size),
+                },
+                bot=Answering(
+                    self._platform_port, f"http://127.0.0.1:{port}/webhooks/telegram/verses/", self._env
+                ),
             )
 
     def _script(self, port: int, **feed_from: object) -> Script:

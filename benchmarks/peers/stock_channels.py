@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks import calls
 from benchmarks.generator import Publisher
 from benchmarks.peer import ROOT, Bench, Peer, Running, started
 from benchmarks.publishers.serving import text_of
@@ -72,7 +73,11 @@ class StockChannels(Peer):
                 process,
                 clients=Script(port, "/ws/chat/bench/", headers=[f"Origin: http://127.0.0.1:{port}"]),
                 publisher=Publisher("benchmarks.publishers.channel_layer", env=self._env),
-                posting={"rest": posting, "socket": posting},
+                posting={
+                    "rest": posting,
+                    "socket": posting,
+                    "webhook": calls.calls(port, "/webhook/", bench.size),
+                },
             )
 
 

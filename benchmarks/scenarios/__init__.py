@@ -3,7 +3,16 @@
 Memory comes first: it wants a server that has done nothing yet.
 """
 
-from benchmarks.scenarios import accepting, idle_memory, in_flight, one_at_a_time, paced, posting
+from benchmarks.scenarios import (
+    accepting,
+    answering,
+    idle_memory,
+    in_flight,
+    one_at_a_time,
+    paced,
+    posting,
+    webhook_calls,
+)
 
 SCENARIOS = (
     idle_memory.SCENARIO,
@@ -13,4 +22,6 @@ SCENARIOS = (
     paced.SCENARIO,
     posting.BY_SOCKET,
     posting.BY_REST,
+    webhook_calls.SCENARIO,
+    answering.SCENARIO,
 )

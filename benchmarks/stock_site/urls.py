@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework import generics, serializers
 
 from benchmarks.stock_site.models import Message
+from benchmarks.stock_site.webhook import webhook
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
@@ -24,4 +25,4 @@ class PostMessage(generics.CreateAPIView[Message]):
         async_to_sync(layer.group_send)("chat_bench", {"type": "chat.message", "message": message.text})
 
 
-urlpatterns = [path("messages/", PostMessage.as_view())]
+urlpatterns = [path("messages/", PostMessage.as_view()), path("webhook/", webhook)]

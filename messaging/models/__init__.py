@@ -9,6 +9,7 @@ from messaging.models.deployment import Chore, Deployment
 from messaging.models.document import Document
 from messaging.models.event import Event
 from messaging.models.inbound import Inbound
+from messaging.models.incoming import IncomingWebhook
 from messaging.models.member import Interval, Member
 from messaging.models.message import Message
 from messaging.models.schedule import Schedule
@@ -27,6 +28,7 @@ __all__ = [
     "Document",
     "Event",
     "Inbound",
+    "IncomingWebhook",
     "Interval",
     "LinkCode",
     "LoginFailure",

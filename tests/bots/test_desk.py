@@ -96,7 +96,7 @@ async def test_charlie_sees_nothing_of_any_of_it(
     await worker.take(arrival("ada", "hello"))
     uri = (await Chat.objects.aget(kind="contact")).uri
     chat, desk = f"/api/chats/{uri}/", f"/api/desk/chats/{uri}/"
-    for method, path, fields in [
+    attempts: list[tuple[str, str, dict[str, Any]]] = [
         ("GET", chat, {}),
         ("GET", f"{chat}messages/", {}),
         ("GET", f"{chat}messages/1/", {}),
@@ -106,7 +106,8 @@ async def test_charlie_sees_nothing_of_any_of_it(
         ("POST", f"{chat}messages/1/press/", {"press": "page:1"}),
         ("POST", f"{chat}read/", {"number": 1}),
         ("DELETE", f"{chat}messages/1/", {}),
-    ]:
+    ]
+    for method, path, fields in attempts:
         assert (await ask(as_charlie, method, path, **fields)).status == 404, (method, path)
     for method, path in [
         ("GET", "/api/desk/chats/"),

@@ -101,7 +101,8 @@ class Reader:
 
 def buttons_of(message: dict[str, Any]) -> list[dict[str, Any]]:
     extras = message["extras"] or {}
-    return [button for row in extras.get("buttons", []) for button in row] + extras.get("replies", [])
+    rows: list[list[dict[str, Any]]] = [*extras.get("buttons", []), extras.get("replies", [])]
+    return [button for row in rows for button in row]
 
 
 async def test_the_guides_bot_has_the_guides_conversation(

@@ -141,7 +141,7 @@ def test_only_its_author_decides(olive: User, charlie: User) -> None:
         for whose in ({"user": charlie}, {"user": other}, {"contact": ben}):
             for decide in (confirm_broadcast, decline_broadcast):
                 with pytest.raises(Forbidden) as refused:
-                    decide(broadcast=draft.pk, **whose)  # type: ignore[arg-type]
+                    decide(broadcast=draft.pk, **whose)
                 assert refused.value.code == "not_the_author"
     assert Broadcast.objects.filter(state="draft").count() == 2
     with pytest.raises(NotFound):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.test import override_settings
 
 from messaging.models import Inbound
@@ -71,4 +72,7 @@ async def knock(door: httpx.AsyncClient, path: str, *knocks: Knock) -> list[int]
 @sync_to_async
 def journal() -> list[Inbound]:
     """Everything that has been stored, in order."""
-    return list(Inbound.objects.order_by("pk"))
+    try:
+        return list(Inbound.objects.order_by("pk"))
+    finally:
+        connection.close()

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 
 from tests.live_server import LiveServer
 from tests.services import Postgres
@@ -35,7 +33,6 @@ async def test_nothing_is_taken_while_the_database_is_away(
         assert (await call("wrong")).status_code == 403
         postgres.start()
         assert (await call()).status_code == 200
-    await sync_to_async(close_old_connections)()
     [inbound] = await journal()
     assert inbound.raw is not None
     assert inbound.raw["message"]["text"] == "Hello"

@@ -151,6 +151,13 @@ class FakeMessenger(FakeServer):
             shown.text = text
         return self._event(psid, message_edit={"mid": shown.mid, "text": text, "num_edit": 1})
 
+    def blocks(self, psid: str) -> None:
+        """The page hears nothing of it, until it writes."""
+        self.blocked_by.add(psid)
+
+    def unblocks(self, psid: str) -> None:
+        self.blocked_by.discard(psid)
+
     def reads(self, psid: str) -> dict[str, Any]:
         """Everything that has been sent so far."""
         return self._event(psid, read={"watermark": _now_ms()})

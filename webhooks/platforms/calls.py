@@ -38,9 +38,15 @@ def new_client() -> httpx.AsyncClient:
     )
 
 
-async def call(client: httpx.AsyncClient, method: str, url: str, **request: Any) -> Answer:
-    """Asks, and waits `PLATFORM_TIMEOUT_S` at most for all of the answer. Raises `CallFailed`."""
-    status, content = await fetch(client, method, url, max_bytes=MAX_ANSWER_BYTES, **request)
+async def call(
+    client: httpx.AsyncClient, method: str, url: str, *, within_s: float | None = None, **request: Any
+) -> Answer:
+    """Asks, and waits `within_s` at most for all of the answer, `PLATFORM_TIMEOUT_S` unless told otherwise. Raises
+    `CallFailed`.
+    """
+    status, content = await fetch(
+        client, method, url, max_bytes=MAX_ANSWER_BYTES, within_s=within_s, **request
+    )
     try:
         body = orjson.loads(content)
     except ValueError:
@@ -49,13 +55,19 @@ async def call(client: httpx.AsyncClient, method: str, url: str, **request: Any)
 
 
 async def fetch(
-    client: httpx.AsyncClient, method: str, url: str, *, max_bytes: int, **request: Any
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    max_bytes: int,
+    within_s: float | None = None,
+    **request: Any,
 ) -> tuple[int, bytes]:
     """The status, and the whole body. Raises `CallFailed`."""
     found = bytearray()
     try:
         async with (
-            asyncio.timeout(settings.PLATFORM_TIMEOUT_S),
+            asyncio.timeout(within_s or settings.PLATFORM_TIMEOUT_S),
             client.stream(method, url, **request) as response,
         ):
             async for chunk in response.aiter_bytes():

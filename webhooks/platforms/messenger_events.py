@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from messaging.heard import Arrival, Attachment, Heard, Kind, pressed, said
-from webhooks.platforms.raw import kept, moment, name_of, why_not
+from webhooks.platforms.raw import kept, moment, name_of, understood, why_not
 
 # A button that had to be shown as a suggested answer says so by how its payload begins, and so does a real one.
 AS_BUTTON, AS_REPLY = "button:", "reply:"
@@ -166,7 +166,7 @@ def _of_entry(platform: str, account: str, page_id: str, entry: Any) -> Iterator
 
 def _of_event(platform: str, account: str, raw: Any, *, on_standby: bool) -> Arrival:
     try:
-        event = _Event.model_validate(raw)
+        event = understood(_Event, raw)
     except ValidationError as error:
         return _unknown(platform, account, raw, why_not(error))
     meaning = _meaning_of(event, raw, on_standby)

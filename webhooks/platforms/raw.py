@@ -2,10 +2,33 @@
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def understood(model: type[Model], raw: Any) -> Model:
+    """What it says, as far as the model goes. A null is as good as nothing, which is looked at only where it matters.
+    Raises `ValidationError`.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        try:
+            return model.model_validate(_without_nulls(raw))
+        except (ValidationError, RecursionError):
+            raise error from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
 
 
 def moment(seconds: float) -> datetime | None:

@@ -216,6 +216,8 @@ async def ask(
     method: str,
     params: Mapping[str, Any] | None = None,
     files: Mapping[str, Any] | None = None,
+    *,
+    within_s: float | None = None,
 ) -> Any:
     """Calls a method and returns its result. Raises `CallFailed` and `TelegramRefused`."""
     url = f"{settings.TELEGRAM_API_URL}/bot{account.token}/{method}"
@@ -228,7 +230,7 @@ async def ask(
         }
         answer = await call(client, "POST", url, data=fields, files=files)
     else:
-        answer = await call(client, "POST", url, json=params)
+        answer = await call(client, "POST", url, json=params, within_s=within_s)
     body = answer.body
     if body is None:
         raise CallFailed(f"Telegram answered {answer.status} without JSON.")

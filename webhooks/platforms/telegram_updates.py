@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from messaging.heard import Arrival, Attachment, Heard, Kind, Profile, pressed, said
-from webhooks.platforms.raw import kept, moment, name_of, why_not
+from webhooks.platforms.raw import kept, moment, name_of, understood, why_not
 
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member", "message_reaction")
 """What we ask for; whatever else comes is parked."""
@@ -218,7 +218,7 @@ def arrival_of(platform: str, account: str, body: Mapping[str, Any]) -> Arrival:
     """The one event of an update."""
     raw = kept(body)
     try:
-        update = _Update.model_validate(body)
+        update = understood(_Update, body)
     except ValidationError as error:
         update_id = body.get("update_id")
         is_named = type(update_id) is int and 0 <= update_id <= MAX_ID

@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import override_settings
 
+from bots.inbox import Inbox
 from bots.verses.actions.collection import import_verses
 from bots.verses.formats import NewVerse
 from bots.verses.models import Author, Verse
@@ -17,6 +18,11 @@ from messaging.models import Schedule
 from tests.bots.conftest import Worker
 from tests.bots.paper import Paper
 from tests.messaging.soundness import assert_every_log_is_sound
+from tests.webhooks.conftest import _threads_end, door, messenger, telegram  # noqa: F401 - fixtures
+from webhooks.outbox import Outbox
+from webhooks.platforms.base import Limits
+from webhooks.platforms.messenger import MESSENGER
+from webhooks.platforms.telegram import TELEGRAM
 
 VERSES = (
     ("Ann Ash", "Dew", 1999, "en", "Gone by nine.\nStill, mine."),
@@ -31,6 +37,27 @@ class Page(Paper):
 
     def accounts(self) -> list[str]:
         return ["verses"]
+
+
+class EveryPlatform(Worker):
+    """Paper, and the platforms whose fakes a test has."""
+
+    async def run(self) -> None:
+        platforms = {"paper": self.paper, "telegram": TELEGRAM, "messenger": MESSENGER}
+        outbox = Outbox(self.threads, self.wakes["outbox"], platforms)
+        inbox = Inbox(self.threads, outbox, self.wakes["inbox"])
+        async with asyncio.TaskGroup() as group:
+            group.create_task(outbox.work(self.stop))
+            group.create_task(inbox.work(self.stop))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message a second would be a long conversation."""
+    for platform in (TELEGRAM, MESSENGER):
+        monkeypatch.setattr(
+            platform, "limits", Limits(per_second=1000, chat_interval_s=0.001, chat_burst=100)
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +85,7 @@ def collection(transactional_db: None) -> dict[str, Verse]:
 @pytest.fixture
 async def worker(collection: dict[str, Verse]) -> AsyncIterator[Worker]:
     """An inbox and an outbox at work until the test ends."""
-    worker = Worker(Page(), DatabaseThreads("bots", 4))
+    worker = EveryPlatform(Page(), DatabaseThreads("bots", 4))
     running = asyncio.create_task(worker.run())
     yield worker
     worker.stop.set()

@@ -8,12 +8,15 @@ must bring a file whose name begins as in `file name`.
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from asgiref.sync import sync_to_async
 
-from messaging.models import User
+from messaging.actions.contacts import create_link_code, link_contact, unlink_contact
+from messaging.models import Contact, User
 from tests.bots.conftest import Worker
-from tests.bots.verses.doors import Answer, Door, WebDoor
+from tests.bots.verses.doors import Answer, Door, MessengerDoor, TelegramDoor, WebDoor
+from webhooks.fakes import FakeMessenger, FakeTelegram
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("worker")]
 
@@ -41,7 +44,7 @@ def _since(before: list[Answer], now: list[Answer]) -> list[Answer]:
 
 
 def _button(answers: list[Answer], title: str, door: Door) -> object:
-    shown = _cut(title, door)
+    shown = door.titled(title)
     found = [answer.buttons[shown] for answer in answers if shown in answer.buttons]
     assert found, f"There is no button {shown!r}; the last answer is {answers[-1:]}"
     return found[-1]
@@ -54,16 +57,12 @@ def _check(line: str, answers: list[Answer], door: Door) -> None:
     elif line.startswith("< "):
         assert line[2:] in said, said
     elif line.startswith("["):
-        titles = [_cut(title, door) for title in re.findall(r"\[(.*?)\]", line)]
+        titles = [door.titled(title) for title in re.findall(r"\[(.*?)\]", line)]
         assert list(answers[-1].buttons) == titles
     elif line.startswith("file "):
         assert any(answer.file.startswith(line[5:]) for answer in answers), answers
     else:
         raise AssertionError("This line is not understood.")
-
-
-def _cut(title: str, door: Door) -> str:
-    return title if len(title) <= door.title_length else f"{title[: door.title_length - 1]}…"
 
 
 def scripts(*, for_operators: bool) -> list[str]:
@@ -72,11 +71,98 @@ def scripts(*, for_operators: bool) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("script", scripts(for_operators=False))
+READERS = pytest.mark.parametrize("script", scripts(for_operators=False))
+OPERATORS = pytest.mark.parametrize("script", scripts(for_operators=True))
+
+
+@READERS
 async def test_in_a_thread_on_the_web(worker: Worker, alice: User, script: str) -> None:
     await play(script, await sync_to_async(WebDoor)(worker, alice))
 
 
-@pytest.mark.parametrize("script", scripts(for_operators=True))
+@READERS
+async def test_on_telegram(
+    worker: Worker, telegram: FakeTelegram, door: httpx.AsyncClient, script: str
+) -> None:
+    await play(script, TelegramDoor(worker, door, telegram, "alice"))
+
+
+@READERS
+async def test_on_messenger(
+    worker: Worker, messenger: FakeMessenger, door: httpx.AsyncClient, script: str
+) -> None:
+    await play(script, MessengerDoor(worker, door, messenger, "alice"))
+
+
+@OPERATORS
 async def test_an_operator_on_the_web(worker: Worker, olive: User, script: str) -> None:
     await play(script, await sync_to_async(WebDoor)(worker, olive))
+
+
+@OPERATORS
+async def test_an_operator_on_telegram(
+    worker: Worker, olive: User, telegram: FakeTelegram, door: httpx.AsyncClient, script: str
+) -> None:
+    """Who has brought the code of an operator's account is one."""
+    on_telegram = TelegramDoor(worker, door, telegram, "olive")
+    await on_telegram.say(f"/start link_{await sync_to_async(create_link_code)(user=olive)}")
+    await play(script, on_telegram)
+
+
+@OPERATORS
+async def test_an_operator_on_messenger(
+    worker: Worker, olive: User, messenger: FakeMessenger, door: httpx.AsyncClient, script: str
+) -> None:
+    on_messenger = MessengerDoor(worker, door, messenger, "olive")
+    await on_messenger.say(f"/link {await sync_to_async(create_link_code)(user=olive)}")
+    await play(script, on_messenger)
+
+
+async def test_a_location_sent_by_a_button(
+    worker: Worker, telegram: FakeTelegram, messenger: FakeMessenger, door: httpx.AsyncClient
+) -> None:
+    on_telegram = TelegramDoor(worker, door, telegram, "alice")
+    await on_telegram.say("/ask_location")
+    assert telegram.last(on_telegram.person).asks_location
+    telegram.sends_location(on_telegram.person, 48.8566, 2.3522)
+    await on_telegram.come()
+    on_messenger = MessengerDoor(worker, door, messenger, "alice")
+    await on_messenger.say("/ask_location")
+    messenger.sends_attachment(on_messenger.person, "location", coordinates={"lat": -33.9, "long": 18.4})
+    await on_messenger.come()
+    for at in (on_telegram, on_messenger):
+        assert "noted where you are" in (await at.answers())[-1].text
+    places = [row async for row in Contact.objects.order_by("latitude").values_list("latitude", "longitude")]
+    assert places == [(-33.9, 18.4), (48.8566, 2.3522)]
+
+
+async def test_favourites_follow_who_links_and_the_link_can_be_undone(
+    worker: Worker, alice: User, telegram: FakeTelegram, messenger: FakeMessenger, door: httpx.AsyncClient
+) -> None:
+    on_web = await sync_to_async(WebDoor)(worker, alice)
+    on_telegram = TelegramDoor(worker, door, telegram, "alice")
+    on_messenger = MessengerDoor(worker, door, messenger, "alice")
+    for each, title in ((on_web, "Add to favourites"), (on_telegram, "Add to favourites")):
+        await each.say("/random")
+        last = (await each.answers())[-1]
+        await each.press(next(press for shown, press in last.buttons.items() if title in shown))
+    # From the web to Telegram by a deep link, and from Messenger to the web by a code.
+    code = await sync_to_async(create_link_code)(user=alice)
+    await on_telegram.say(f"/start link_{code}")
+    assert "Linked with alice" in (await on_telegram.answers())[-1].text
+    await on_telegram.say(f"/start link_{code}")
+    assert "not known" in (await on_telegram.answers())[-1].text
+    await on_messenger.say("/link")
+    told = re.search(r"/link/([\w-]+)/", (await on_messenger.answers())[-1].text)
+    assert told is not None
+    await sync_to_async(link_contact)(user=alice, code=told[1])
+    for each in (on_web, on_telegram, on_messenger):
+        await each.say("/favourites")
+        assert "Your favourites (1)" in (await each.answers())[-1].text
+    await on_messenger.say("/unlink")
+    await on_messenger.say("/favourites")
+    assert "no favourites yet" in (await on_messenger.answers())[-1].text
+    contact = await Contact.objects.aget(platform="telegram")
+    await sync_to_async(unlink_contact)(user=alice, contact=contact.pk)
+    await on_telegram.say("/favourites")
+    assert "Your favourites (1)" in (await on_telegram.answers())[-1].text  # its own

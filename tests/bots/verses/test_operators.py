@@ -81,7 +81,7 @@ def test_what_is_harmless_stays_as_it_is() -> None:
 async def test_the_export_has_everybody_and_no_formula(worker: Worker, olive_on_paper: str) -> None:
     name = Profile(first_name="=cmd|'/C calc'!A0", last_name='O,"Neill\n', username="@ada")
     await do(worker, "ada", "/start", profile=name)
-    verse = await Verse.objects.afirst()
+    verse = await Verse.objects.aget(title="Dew")
     ada = await Contact.objects.aget(external_id="ada")
     await Favourite.objects.acreate(contact=ada, verse=verse)
     assert await do(worker, olive_on_paper, "/export_users") == "All people: 2"

@@ -1,0 +1,1 @@
+"""The commands of the platforms: `telegram`, `prepare_chat`, `simulate`."""
