@@ -23,7 +23,7 @@ Start = Callable[..., ServerProcess]
 
 def test_it_says_where_it_listens(start: Start) -> None:
     server = start()
-    assert f"Parley listens on http://127.0.0.1:{server.port}\n" in server.log() + "\n"
+    wait_for(lambda: f"Parley listens on http://127.0.0.1:{server.port}\n" in server.log() + "\n")
 
 
 def test_a_port_that_is_taken_is_one_sentence(start: Start) -> None:
