@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0005_documents"),
+        ("messaging", "0006_incoming_webhooks"),
     ]
 
     operations = [
