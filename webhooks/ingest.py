@@ -28,8 +28,6 @@ from webhooks.incoming import post_call
 from webhooks.platforms import PLATFORMS
 from webhooks.signatures import is_secret, is_signed
 
-# Platforms give up sooner; what has begun is committed all the same, and they will send it again.
-ANSWER_WITHIN_S = 15.0
 PATH = re.compile(r"/webhooks/(telegram|messenger|incoming)/([A-Za-z0-9_-]{1,64})/?")
 CHALLENGE = re.compile(r"[0-9]{1,100}")
 
@@ -48,7 +46,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         answer = await _answer_to(scope, receive)
     except Refusal as refusal:
         answer = refusal.answer
-    except (OperationalError, InterfaceError, TimeoutError) as error:
+    except (OperationalError, InterfaceError) as error:
         logger.warning("A call could not be stored, and will come again: %s", type(error).__name__)
         answer = Refusal(503, "The database can't be reached. Send it again.", headers=SOON).answer
     except Exception:
@@ -157,8 +155,7 @@ async def _store(platform: str, account: str, call: Call) -> Answer:
 async def store(arrivals: list[Arrival]) -> None:
     """Returns when all of them are committed."""
     if arrivals:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
-            await _storing().do(_Brought(arrivals))
+        await _storing().do(_Brought(arrivals))
 
 
 def _store_together(calls: Collection[_Brought]) -> Mapping[_Brought, None]:
