@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
 
+import orjson
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
@@ -141,7 +142,7 @@ class _Brought:
 
 async def _store(platform: str, account: str, call: Call) -> Answer:
     try:
-        body = strict_json.loads(call.body, mend=True)
+        body = _read(call.body)
     except Invalid as error:
         raise Refusal(400, error.sentence) from None
     if not isinstance(body, dict):
@@ -150,6 +151,20 @@ async def _store(platform: str, account: str, call: Call) -> Answer:
         raise Refusal(404, "This is for pages only.")
     await store(PLATFORMS[platform].parse(account, body))
     return OK
+
+
+def _read(body: bytes) -> Any:
+    """Strictly; but characters that cannot be stored are mended, or the same would come again and again, and everything
+    else wait behind it. Raises `Invalid`.
+    """
+    if b"\\u0000" not in body:
+        try:
+            return orjson.loads(
+                body
+            )  # several times as quick, and as strict but for a key that is there twice
+        except orjson.JSONDecodeError:
+            pass  # what is wrong with it, and whether it can be mended, the other one says
+    return strict_json.loads(body, mend=True)
 
 
 async def store(arrivals: list[Arrival]) -> None:
