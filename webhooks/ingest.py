@@ -5,6 +5,7 @@ is in the way of all of this (Django's request, its middleware, a view on a thre
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Collection, Mapping
@@ -158,12 +159,10 @@ def _read(body: bytes) -> Any:
     else wait behind it. Raises `Invalid`.
     """
     if b"\\u0000" not in body:
-        try:
-            return orjson.loads(
-                body
-            )  # several times as quick, and as strict but for a key that is there twice
-        except orjson.JSONDecodeError:
-            pass  # what is wrong with it, and whether it can be mended, the other one says
+        # Several times as quick, and as strict but for keys that are there twice. What is wrong with the rest, and whether it
+        # can be mended, the other one says.
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
     return strict_json.loads(body, mend=True)
 
 
