@@ -136,7 +136,7 @@ def test_the_admin_prepares_chats_too(telegram: FakeTelegram) -> None:
         fields = {"action": "prepare_chats", "_selected_action": str(setting.pk)}
         return client.post(page, fields, follow=True).content.decode()
 
-    assert "telegram/verses: 1 commands for eo" in prepare_by_hand()
+    assert "/verses: 1 commands for eo" in prepare_by_hand()
     assert telegram.commands["eo"] == [{"command": "random", "description": "Iu verso"}]
     assert "Everything is as it should be." in prepare_by_hand()
     telegram.fail("500")
