@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -24,7 +24,7 @@ WITHIN_S = 30.0
 
 
 @pytest.fixture
-def telegram() -> AsyncIterator[FakeTelegram]:
+def telegram() -> Iterator[FakeTelegram]:
     with FakeTelegram(token="7000000001:telegram-canary-token") as fake:
         fake.secret = "telegram-canary-secret"
         fake.person(BOB, first_name="Bob")
