@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from bots.bot import WEB, Bot, Choice, Turn, bot_for, bots
@@ -126,18 +127,18 @@ class Inbox:
         if bot is None or choice is None:
             await self._threads.run(handle_inbound, claimed, author=author, respond=lambda situation: ())
             return
-        settings = await self._settings_of(bot)
+        bot_settings = await self._settings_of(bot)
         if not inspect.iscoroutinefunction(choice.handler):
 
             def respond(situation: Situation) -> Sequence[AnyContent]:
-                turn = _turn(bot, choice, situation, settings)
+                turn = _turn(bot, choice, situation, bot_settings)
                 return _take_up(turn, situation, _contents(choice.handler(turn)))
 
             await self._threads.run(handle_inbound, claimed, author=author, respond=respond)
             return
         for tries_left in reversed(range(TRIES_WITH_MOVING_STATE)):
             try:
-                await self._answer_slowly(claimed, bot, author, choice, settings)
+                await self._answer_slowly(claimed, bot, author, choice, bot_settings)
             except StateMoved:
                 if not tries_left:
                     raise
@@ -145,16 +146,17 @@ class Inbox:
                 return
 
     async def _answer_slowly(
-        self, claimed: Claimed, bot: Bot, author: "User | None", choice: Choice, settings: dict[str, str]
+        self, claimed: Claimed, bot: Bot, author: "User | None", choice: Choice, bot_settings: dict[str, str]
     ) -> None:
         """For an asynchronous handler: it runs before the transaction, and what it asked for happens in there."""
         situation = await self._threads.run(hear_inbound, claimed)
         if situation.contact.taken_by_id is not None or situation.contact.banned_at is not None:
             await self._threads.run(handle_inbound, claimed, author=author, respond=lambda situation: ())
             return
-        turn = _turn(bot, choice, situation, settings)
+        turn = _turn(bot, choice, situation, bot_settings)
         answer = choice.handler(turn)
-        contents = _contents(await answer if inspect.isawaitable(answer) else answer)
+        async with asyncio.timeout(settings.WORKER_LEASE_S / 2):  # while the inbound is still ours
+            contents = _contents(await answer if inspect.isawaitable(answer) else answer)
 
         def respond(later: Situation) -> Sequence[AnyContent]:
             later.state = turn.state
@@ -221,13 +223,13 @@ class Inbox:
             await self._threads.run(learn_profile, contact=contact.pk, profile=profile)
 
 
-def _turn(bot: Bot, choice: Choice, situation: Situation, settings: dict[str, str]) -> Turn:
+def _turn(bot: Bot, choice: Choice, situation: Situation, bot_settings: dict[str, str]) -> Turn:
     return Turn(
         bot=bot,
         contact=situation.contact,
         heard=situation.heard,
         state=situation.state,
-        settings=settings,
+        settings=bot_settings,
         language=situation.contact.speaks,
         is_operator=situation.is_operator,
         is_new=situation.is_new,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -28,6 +29,21 @@ class Answer:
     content: dict[str, Any] | str
     status: int = 200
     headers: Headers = ()
+
+    @cached_property
+    def messages(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """As ASGI has it. Never anything that a browser could take for a page."""
+        is_text = isinstance(self.content, str)
+        body = self.content.encode() if isinstance(self.content, str) else json.dumps(self.content).encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8" if is_text else b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+            *self.headers,
+        ]
+        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+        return start, {"type": "http.response.body", "body": body}
 
 
 class Refusal(Exception):
@@ -78,15 +94,5 @@ async def read_call(scope: Any, receive: Receive, max_bytes: int) -> Call:
 
 
 async def send_answer(send: Send, answer: Answer) -> None:
-    """Never anything that a browser could take for a page."""
-    is_text = isinstance(answer.content, str)
-    body = answer.content.encode() if isinstance(answer.content, str) else json.dumps(answer.content).encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8" if is_text else b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", b"no-store"),
-        *answer.headers,
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    for message in answer.messages:
+        await send(message)

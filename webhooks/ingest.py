@@ -5,6 +5,7 @@ is in the way of all of this (Django's request, its middleware, a view on a thre
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Collection, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
 
+import orjson
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
@@ -28,8 +30,6 @@ from webhooks.incoming import post_call
 from webhooks.platforms import PLATFORMS
 from webhooks.signatures import is_secret, is_signed
 
-# Platforms give up sooner; what has begun is committed all the same, and they will send it again.
-ANSWER_WITHIN_S = 15.0
 PATH = re.compile(r"/webhooks/(telegram|messenger|incoming)/([A-Za-z0-9_-]{1,64})/?")
 CHALLENGE = re.compile(r"[0-9]{1,100}")
 
@@ -48,7 +48,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         answer = await _answer_to(scope, receive)
     except Refusal as refusal:
         answer = refusal.answer
-    except (OperationalError, InterfaceError, TimeoutError) as error:
+    except (OperationalError, InterfaceError) as error:
         logger.warning("A call could not be stored, and will come again: %s", type(error).__name__)
         answer = Refusal(503, "The database can't be reached. Send it again.", headers=SOON).answer
     except Exception:
@@ -143,7 +143,7 @@ class _Brought:
 
 async def _store(platform: str, account: str, call: Call) -> Answer:
     try:
-        body = strict_json.loads(call.body, mend=True)
+        body = _read(call.body)
     except Invalid as error:
         raise Refusal(400, error.sentence) from None
     if not isinstance(body, dict):
@@ -154,11 +154,22 @@ async def _store(platform: str, account: str, call: Call) -> Answer:
     return OK
 
 
+def _read(body: bytes) -> Any:
+    """Strictly; but characters that cannot be stored are mended, or the same would come again and again, and everything
+    else wait behind it. Raises `Invalid`.
+    """
+    if b"\\u0000" not in body:
+        # Several times as quick, and as strict but for keys that are there twice. What is wrong with the rest, and whether it
+        # can be mended, the other one says.
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
+    return strict_json.loads(body, mend=True)
+
+
 async def store(arrivals: list[Arrival]) -> None:
     """Returns when all of them are committed."""
     if arrivals:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
-            await _storing().do(_Brought(arrivals))
+        await _storing().do(_Brought(arrivals))
 
 
 def _store_together(calls: Collection[_Brought]) -> Mapping[_Brought, None]:

@@ -47,7 +47,7 @@ def wanted_for(bot: Bot, edited: Mapping[str, str]) -> Wanted:
     offered = [(description, f"/{word}") for word, description in usual if f"/{word}" != GET_STARTED]
     menu = _pairs(edited, "menu") if "menu" in edited else offered
     breakers = _pairs(edited, "ice_breakers") if "ice_breakers" in edited else offered[:MAX_BREAKERS]
-    profile = {
+    profile: dict[str, Any] = {
         "get_started": {"payload": GET_STARTED},
         "greeting": _greetings(bot, edited),
         "persistent_menu": _menu(menu),

@@ -23,7 +23,6 @@ def webhook(request: HttpRequest) -> HttpResponse:
     for entry in json.loads(request.body)["entry"]:
         for event in entry["messaging"]:
             with contextlib.suppress(IntegrityError):
-                Inbound.objects.create(
-                    external_id=event["message"]["mid"], person=event["sender"]["id"], raw=event
-                )
+                row = Inbound(external_id=event["message"]["mid"], person=event["sender"]["id"], raw=event)
+                row.save(force_insert=True)
     return HttpResponse("ok")

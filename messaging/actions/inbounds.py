@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from pydantic import ValidationError
 
 from messaging import events, log, shapes
 from messaging.actions.answers import Saying, ring_desk, say
@@ -52,6 +53,12 @@ class Claimed:
     inbound: Inbound
     contact: Contact
     heard: Heard
+
+    def still_ours(self) -> QuerySet[Inbound]:
+        """The inbound's row, unless the lease has ended and another worker has it."""
+        return Inbound.objects.filter(
+            pk=self.inbound.pk, state=Inbound.State.WAITING, leased_until=self.inbound.leased_until
+        )
 
 
 @dataclass
@@ -97,11 +104,27 @@ def claim_inbounds(*, limit: int) -> list[Claimed]:
         for row in rows:
             row.leased_until = leased_until
             row.attempts += 1
-        contacts = _contacts_of(rows)
+        heard = _understood(rows)
+        contacts = _contacts_of([row for row in rows if row.pk in heard])
     return [
-        Claimed(row, contacts[row.platform, row.account, row.person], Heard.model_validate(row.heard))
+        Claimed(row, contacts[row.platform, row.account, row.person], heard[row.pk])
         for row in rows
+        if row.pk in heard
     ]
+
+
+def _understood(rows: Sequence[Inbound]) -> dict[int, Heard]:
+    """What was heard, by the rows' ids. What another version of us stored and this one cannot read is parked: it must not
+    hold up the others.
+    """
+    heard: dict[int, Heard] = {}
+    for row in rows:
+        try:
+            heard[row.pk] = Heard.model_validate(row.heard)
+        except ValidationError as error:
+            row.state, row.error, row.leased_until = Inbound.State.PARKED, str(error), None
+            row.save(update_fields=["state", "error", "leased_until"])
+    return heard
 
 
 def _contacts_of(rows: Sequence[Inbound]) -> dict[tuple[str, str, str], Contact]:
@@ -122,8 +145,10 @@ def hear_inbound(claimed: Claimed) -> Situation:
     with log.writing(claimed.contact.chat.uri) as chat_log:
         handling = _Handling(chat_log, claimed)
         if handling.contact.banned_at is None and (own := _own_saying(claimed)):
-            claimed.inbound.message = say(chat_log, handling.contact, own)[0]
-            claimed.inbound.save(update_fields=["message"])
+            [said] = say(chat_log, handling.contact, own)
+            if not claimed.still_ours().update(message=said):
+                raise LeaseLost("Another worker has this inbound.")
+            claimed.inbound.message = said
     return handling.situation
 
 
@@ -213,9 +238,7 @@ class _Handling:
             self.contact.heard_at = inbound.happened_at or inbound.received_at
         note_profile(self.contact, Profile.model_validate(inbound.profile))
         keep_contact(self.chat_log, self.contact, self._before)
-        finished = Inbound.objects.filter(
-            pk=inbound.pk, state=Inbound.State.WAITING, leased_until=inbound.leased_until
-        ).update(
+        finished = self.claimed.still_ours().update(
             state=state,
             outcome=outcome[:200],
             error=error,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -28,9 +29,11 @@ _ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', 0, %s, %s)"
 
 
 def store_inbounds(arrivals: Collection[Arrival]) -> None:
-    """All of them, durably, each once for ever: what is there already is only counted. One statement for
-    `STORED_AT_ONCE`.
-    """
+    """All of them, durably, each once for ever: what is there already is only counted."""
+    if len(arrivals) <= STORED_AT_ONCE and not connection.in_atomic_block:
+        # One statement is a transaction by itself, and one round trip instead of three.
+        insert_inbounds(arrivals)
+        return
     with transaction.atomic(durable=True):
         insert_inbounds(arrivals)
 
@@ -74,14 +77,19 @@ def web_arrival(*, bot: str, user_id: int, external_id: str, heard: Heard) -> Ar
     )
 
 
+def _fitting(name: str, length: int) -> str:
+    """What a platform calls something; what is too long for the column stands for itself by its digest."""
+    return name if len(name) <= length else sha256(name.encode()).hexdigest()
+
+
 def _values(arrival: Arrival, repeats: int, message_id: int | None, now: Any) -> tuple[Any, ...]:
     heard = arrival.heard
     happened_at = arrival.happened_at
     return (
         arrival.platform,
         arrival.account,
-        arrival.external_id,
-        arrival.person,
+        _fitting(arrival.external_id, 200),
+        _fitting(arrival.person, 64),
         heard.kind.value if heard else "",
         heard.model_dump_json(exclude_defaults=True) if heard else None,
         arrival.profile.model_dump_json(exclude_defaults=True),

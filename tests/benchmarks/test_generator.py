@@ -191,3 +191,30 @@ async def test_http_answers_are_counted_by_their_status(generator: Generator, ro
     assert report["answered"] > 0
     assert report["refusals"] > 0
     assert b'{"text": "100 %", "n": "2-1"}' in room.posts
+
+
+async def test_no_letter_is_sent_twice(room: Room, generator: Generator) -> None:
+    script = Script(
+        room.port,
+        "/posts",
+        headers=["X-Letter: %1%"],
+        is_http=True,
+        ask='{"letter": "%1%", "body": "%2%"}',
+        answer=" 201 ",
+        letters=lambda: ((f"a{number}", f"b{number}") for number in range(100_000)),
+    )
+    settings = {"connections": CONNECTIONS, "seconds": 0.3, "warmup": 0.1}
+    await asyncio.to_thread(generator.ask, script, os.getpid(), **settings)
+    assert len(room.posts) > CONNECTIONS
+    assert len(set(room.posts)) == len(room.posts)
+    assert {b'{"letter": "a%d", "body": "b%d"}' % (number, number) for number in range(CONNECTIONS)} <= set(
+        room.posts
+    )
+
+
+async def test_too_few_letters_are_an_error(room: Room, generator: Generator) -> None:
+    script = Script(
+        room.port, "/posts", is_http=True, ask="%1%", answer=" 201 ", letters=lambda: [("a",)] * 3
+    )
+    with pytest.raises(Failed, match="too few letters"):
+        await asyncio.to_thread(generator.ask, script, os.getpid(), connections=CONNECTIONS, seconds=0.3)

@@ -2,7 +2,10 @@
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import override_settings
 
+from messaging.actions.inbounds import claim_inbounds
+from messaging.actions.journal import store_inbounds
 from messaging.models import BotSetting, BotState, Contact, Delivery, Inbound, Message
 from tests.bots.conftest import Worker, arrival, pressed, transcript
 
@@ -85,3 +88,22 @@ async def test_what_nobody_understands_is_stored_and_parked(worker: Worker) -> N
     parked = await Inbound.objects.aget()
     assert (parked.state, parked.error, parked.raw) == ("parked", "A shape nobody knows.", {"from": "ada"})
     assert not await Contact.objects.aexists()
+
+
+def test_what_this_version_cannot_read_is_parked_and_holds_up_nobody() -> None:
+    store_inbounds([arrival("ada", "one"), arrival("x" * 99, "two", external_id="y" * 999)])
+    Inbound.objects.filter(person="ada").update(heard={"kind": "telepathy"})
+    [claimed] = claim_inbounds(limit=5)
+    assert claimed.heard.text == "two"
+    parked = Inbound.objects.get(person="ada")
+    assert (parked.state, "telepathy" in parked.error) == ("parked", True)
+    store_inbounds([arrival("ada", "three")])
+    [claimed] = claim_inbounds(limit=5)
+    assert claimed.heard.text == "three"
+
+
+async def test_a_handler_that_takes_too_long_is_parked(worker: Worker) -> None:
+    with override_settings(WORKER_LEASE_S=2):
+        await worker.take(arrival("ada", "/slowly 5"), arrival("ada", "hello"))
+    assert (await Inbound.objects.aget(state="parked")).error.strip().endswith("TimeoutError")
+    assert worker.paper.texts("ada")[1:] == ["hello"]

@@ -99,3 +99,19 @@ def test_absurd_depth_and_length_are_refused_quickly(text: str) -> None:
     with pytest.raises(Invalid):
         loads(text)
     assert time.perf_counter() - begun < 1
+
+
+@given(some.recursive(some.text(), lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner)))
+def test_what_cannot_be_stored_is_mended_where_that_is_wanted(value: Any) -> None:
+    found = loads(json.dumps(value), mend=True)
+    text = json.dumps(found, ensure_ascii=False)
+    assert text.encode()
+    assert "\\u0000" not in text
+    if "\\u0000" not in json.dumps(value):
+        assert found == value
+
+
+def test_a_half_character_is_mended_and_the_rest_left_alone() -> None:
+    assert loads('{"a\\ud800": ["\\ud83d\\ude00", "x\\u0000y", 1]}', mend=True) == {
+        "a\ufffd": ["😀", "x\ufffdy", 1]
+    }

@@ -22,7 +22,10 @@ BOB = 41
 
 
 @pytest.fixture
-async def python_telegram_bot(telegram: FakeTelegram) -> AsyncIterator[ptb.Bot]:
+async def python_telegram_bot(
+    telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ptb.Bot]:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # the old way is a warning
     bot = ptb.Bot(telegram.token, base_url=f"{telegram.url}/bot", base_file_url=f"{telegram.url}/file/bot")
     async with bot:
         yield bot

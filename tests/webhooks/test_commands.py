@@ -7,10 +7,12 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from bots.bot import Bot
+from messaging.actions.bots import change_setting
 from messaging.errors import Invalid
+from messaging.models import User
 from tests.webhooks.conftest import journal
 from webhooks.fakes import FakeMessenger, FakeTelegram
 from webhooks.fakes.terminal import Terminal
@@ -120,6 +122,25 @@ async def test_chats_are_prepared_with_as_few_calls_as_can_be(
 def test_a_setting_that_is_wrong_is_named(librarian: Bot, edited: dict[str, str], where: str) -> None:
     with pytest.raises(Invalid, match=where):
         wanted_for(librarian, edited)
+
+
+@pytest.mark.django_db
+def test_the_admin_prepares_chats_too(telegram: FakeTelegram) -> None:
+    root = User.objects.create_superuser("root", "", "x")
+    setting = change_setting(operator=root, bot="verses", key="commands.eo", value="random = Iu verso")
+    client = Client()
+    client.force_login(root)
+    page = "/admin/messaging/botsetting/"
+
+    def prepare_by_hand() -> str:
+        fields = {"action": "prepare_chats", "_selected_action": str(setting.pk)}
+        return client.post(page, fields, follow=True).content.decode()
+
+    assert "/verses: 1 commands for eo" in prepare_by_hand()
+    assert telegram.commands["eo"] == [{"command": "random", "description": "Iu verso"}]
+    assert "Everything is as it should be." in prepare_by_hand()
+    telegram.fail("500")
+    assert "The platform says: Internal Server Error" in prepare_by_hand()
 
 
 def test_somebody_at_the_terminal(telegram: FakeTelegram) -> None:

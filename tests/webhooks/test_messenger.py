@@ -195,7 +195,8 @@ async def test_the_window(messenger: FakeMessenger, send: Any) -> None:
 
     async def after(hours: float, **fields: Any) -> SendOutcome:
         messenger.heard_at[BOB] = (now - timedelta(hours=hours)).timestamp()
-        return await send(Text(text="Hello"), heard_at=now - timedelta(hours=hours), **fields)
+        outcome: SendOutcome = await send(Text(text="Hello"), heard_at=now - timedelta(hours=hours), **fields)
+        return outcome
 
     assert isinstance(await after(23.9), Sent)
     late = await after(24.1)

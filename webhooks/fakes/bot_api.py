@@ -286,8 +286,9 @@ class BotApi(FakeServer):
     def _file(self, kind: str, params: dict[str, Any], files: dict[str, tuple[str, bytes]]) -> dict[str, Any]:
         person = self._reached(params)
         given = str(params.get(kind, ""))
-        if kind in files:
-            file_id = self._keep(files[kind][1])
+        part = given.removeprefix("attach://") if given.startswith("attach://") else kind
+        if part in files:
+            file_id = self._keep(files[part][1])
         elif given in self.files:
             file_id = given
         elif re.match(r"https?://", given):

@@ -13,7 +13,7 @@ from email.message import Message as EmailMessage
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 
@@ -187,8 +187,7 @@ def _handler_for(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            reply = fake.reply_to(_asked(self.command, self.path, self.headers, body))
+            reply = fake.reply_to(_asked(self.command, self.path, self.headers, self._body()))
             if reply.wait_s:
                 time.sleep(reply.wait_s)
             with contextlib.suppress(ConnectionError):
@@ -197,6 +196,17 @@ def _handler_for(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(reply.content)))
                 self.end_headers()
                 self.wfile.write(reply.content)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while length := int(self.rfile.readline().partition(b";")[0], 16):
+                body += self.rfile.read(length)
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                continue
+            return body
 
         do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the library's names
 
@@ -227,4 +237,6 @@ def _asked(method: str, target: str, headers: EmailMessage, body: bytes) -> Aske
                 files[name] = (filename, content)
             else:
                 params[name] = content.decode()
-    return Asked(method, parts.path, params, files, {key.lower(): value for key, value in headers.items()})
+    return Asked(
+        method, unquote(parts.path), params, files, {key.lower(): value for key, value in headers.items()}
+    )

@@ -32,7 +32,7 @@ def new_client() -> httpx.AsyncClient:
         timeout=httpx.Timeout(
             settings.PLATFORM_TIMEOUT_S, connect=min(CONNECT_S, settings.PLATFORM_TIMEOUT_S)
         ),
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=64),
         follow_redirects=False,
         trust_env=False,
     )

@@ -1,11 +1,11 @@
 """`manage.py telegram`: how Telegram's updates come to us, by webhook or by polling."""
 
 import asyncio
+import contextlib
 import signal
 from typing import Any
 
 import httpx
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -39,7 +39,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         account = _chosen(options["bot"])
         try:
-            async_to_sync(self._poll if options["verb"] == "poll" else self._webhook)(account, options)
+            asyncio.run(
+                self._poll(account, options) if options["verb"] == "poll" else self._webhook(account, options)
+            )
         except (CallFailed, TelegramRefused) as error:
             raise CommandError(str(error)) from None
         except Conflicting as conflict:
@@ -51,8 +53,10 @@ class Command(BaseCommand):
     async def _poll(self, account: TelegramAccount, options: dict[str, Any]) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, stop.set)
+        # Only a main thread hears signals; whoever calls us from another ends us by other means.
+        with contextlib.suppress(ValueError, RuntimeError):
+            for signal_number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(signal_number, stop.set)
         if options["seconds"] is not None:
             loop.call_later(options["seconds"], stop.set)
         async with new_polling_client() as client:
