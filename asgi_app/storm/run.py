@@ -92,9 +92,10 @@ def _percentiles(values: Sequence[float]) -> str:
 
 
 class Storm:
-    """One run; `happen` is all of it."""
+    """One run; `happen` is all of it. `begun`: everybody has come, and they begin to post."""
 
     def __init__(self, plan: Plan) -> None:
+        self.begun = asyncio.Event()
         self._plan = plan
         self._rng = Random(plan.seed)
         self._toll = Toll()
@@ -150,6 +151,7 @@ class Storm:
         try:
             async with asyncio.timeout(COME_WITHIN_S):
                 await asyncio.gather(*(person.follows.wait() for person in people))
+            self.begun.set()
             weather = [
                 asyncio.create_task(each)
                 for each in (self._drop(people), *self._cut(people), *map(self._befall, self._plan.faults))

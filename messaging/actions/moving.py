@@ -51,7 +51,7 @@ def _copy(table: type[models.Model], source: str, target: str) -> int:
     # `of` keeps what a `save` would change, such as the moment when a row was made.
     automatic = [
         field
-        for field in table._meta.concrete_fields
+        for field in table._meta.concrete_fields  # noqa: SLF001
         if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
     ]
     before = [(field, field.auto_now, field.auto_now_add) for field in automatic]  # type: ignore[attr-defined]

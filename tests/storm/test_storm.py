@@ -89,8 +89,9 @@ async def test_while_redis_is_restarted_and_a_process_killed(
 ) -> None:
     here, there = await asyncio.gather(start_server(), start_server())
     await database.run(mark_for_tests)
-    storming = asyncio.create_task(Storm(plan(here.url, seconds=5.0)).happen())
-    await asyncio.sleep(1.5)
+    run = Storm(plan(here.url, seconds=5.0))
+    storming = asyncio.create_task(run.happen())
+    await asyncio.wait((storming, asyncio.create_task(run.begun.wait())), return_when="FIRST_COMPLETED")
     await asyncio.to_thread(valkey.restart)
     await there.kill()
     await here.kill()
@@ -127,10 +128,9 @@ async def test_a_rolling_restart_of_three_processes_goes_unnoticed(
     with Nginx(tmp_path, site(port, servers), port) as nginx:
         await database.run(mark_for_tests)
         people, seconds, rate = (500, 60.0, 50.0) if FULL else (30, 12.0, 30.0)
-        storming = asyncio.create_task(
-            Storm(plan(f"http://127.0.0.1:{port}", people=people, seconds=seconds, rate=rate)).happen()
-        )
-        await asyncio.sleep(15.0 if FULL else 2.0)  # they come, and begin to post
+        run = Storm(plan(f"http://127.0.0.1:{port}", people=people, seconds=seconds, rate=rate))
+        storming = asyncio.create_task(run.happen())
+        await asyncio.wait((storming, asyncio.create_task(run.begun.wait())), return_when="FIRST_COMPLETED")
         for server in servers:
             assert await server.terminate() == 0
             await server.start()
