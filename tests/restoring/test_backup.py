@@ -162,6 +162,8 @@ async def test_a_backup_taken_during_writes_is_restored_elsewhere(
     async with Writing(restored, alice, room) as again:
         again.acknowledged = list(texts)
         await again.has_written(len(texts) + 3)
-    assert await texts_of(restored, bob, room) == again.acknowledged
+    texts = await texts_of(restored, bob, room)
+    # The last one may have been written and its answer not heard.
+    assert texts[: len(again.acknowledged)] == again.acknowledged
     if STACK == "postgres":
         await restored.terminate()

@@ -1,21 +1,20 @@
 """From SQLite to PostgreSQL: every row comes along, with its keys and numbers, and life goes on after the last of them."""
 
+import json
 import os
 import subprocess
 import sys
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection
 
 from messaging.actions.chats import create_room
 from messaging.actions.messages import post_message
 from messaging.models import Chat, Deployment, Event, Message, User
 from messaging.queries.credentials import credential_of_token
+from tests.live_server import address_of_database
 from tests.services import ROOT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs_postgres]
@@ -41,47 +40,45 @@ print(accounts.create_token(user=alice, name="laptop")[1])
 """
 
 
+ROWS = """
+import asgi_app.boot, json
+for model in apps.get_models(include_auto_created=True):
+    names = [field.attname for field in model._meta.concrete_fields]
+    rows = model._base_manager.values_list(*names)
+    print(json.dumps([model._meta.db_table, sorted(str(tuple(map(str, row))) for row in rows)]))
+"""
+
+
+def run(address: str, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DATABASE_URL": address}
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> tuple[str, str]:
     """The address of a SQLite database in which people have lived, and a token of alice's."""
     address = f"sqlite:///{tmp_path / 'old.sqlite3'}"
-    environment = {**os.environ, "DATABASE_URL": address}
     for command in (["manage.py", "migrate", "--noinput", "--verbosity", "0"], ["-c", LIFE]):
-        done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = run(address, *command)
         assert done.returncode == 0, done.stderr
     return address, done.stdout.strip()
 
 
-def rows(alias: str) -> dict[str, list[Any]]:
-    found = {}
-    for model in apps.get_models(include_auto_created=True):
-        names = [field.attname for field in model._meta.concrete_fields]
-        found[model._meta.db_table] = sorted(map(str, model._base_manager.using(alias).values_list(*names)))
-    return found
+def rows(address: str) -> dict[str, list[str]]:
+    return dict(json.loads(line) for line in run(address, "-c", ROWS).stdout.splitlines())
 
 
 def test_everything_comes_along_numbers_included(old: tuple[str, str]) -> None:
     address, token = old
-    told = StringIO()
-    call_command("move_database", address, stdout=told)
-    assert "The old database is as it was." in told.getvalue()
-    here = rows("default")
-    settings = connections.settings["default"]
-    connections.databases["theirs"] = {
-        **settings,
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": address[10:],
-        "OPTIONS": {},
-    }
-    try:
-        there = rows("theirs")
-    finally:
-        connections["theirs"].close()
-        del connections["theirs"], connections.databases["theirs"]
+    new = address_of_database()
+    done = run(new, "manage.py", "move_database", address)
+    assert done.returncode == 0, done.stderr
+    assert "The old database is as it was." in done.stdout
+    here, there = rows(new), rows(address)
     assert here.keys() == there.keys()
-    assert {table: here[table] for table in here if here[table] != there[table]} == {}
+    assert {table: (here[table], there[table]) for table in here if here[table] != there[table]} == {}
     assert sum(map(len, here.values())) > 150
 
     # And life goes on after the last of them.
@@ -99,9 +96,16 @@ def test_everything_comes_along_numbers_included(old: tuple[str, str]) -> None:
 
 
 def test_nobody_is_moved_in_with_others(old: tuple[str, str], alice: User) -> None:
-    with pytest.raises(CommandError, match="people in the new database already"):
-        call_command("move_database", old[0])
+    done = run(address_of_database(), "manage.py", "move_database", old[0])
+    assert done.returncode == 1
+    assert "There are people in the new database already" in done.stderr
     assert User.objects.count() == 1
+
+
+def test_an_old_database_of_another_version_is_not_moved(tmp_path: Path) -> None:
+    done = run(address_of_database(), "manage.py", "move_database", f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    assert done.returncode == 1
+    assert "of another version" in done.stderr
 
 
 def test_a_wrong_address_is_a_sentence() -> None:
