@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import include, path
 
 from api import errors as api_errors
+from asgi_app.at_a_glance import at_a_glance
 from frontend.pages import errors as page_errors
 from frontend.pages.views import accounts
 
@@ -31,6 +32,7 @@ urlpatterns = [
     path("admin/login/", admin_log_in),
     path("admin/logout/", accounts.log_out),
     path("admin/password_change/", admin_password_change),
+    path("admin/at-a-glance/", admin.site.admin_view(at_a_glance), name="at-a-glance"),
     path("admin/", admin.site.urls),
 ]
 

@@ -11,6 +11,7 @@ class OperatorsSite(AdminSite):
 
     site_header = "Parley"
     site_title = "Parley"
+    index_template = "admin/operators_index.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user

@@ -55,6 +55,12 @@ class Bell:
                 self._waiting, self._sender = {}, None
                 self._marks.clear()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that sends: the server's, if there is one."""
+        loop = self._loop
+        return self._start_own_loop() if loop is None or loop.is_closed() else loop
+
     def ring_events(self, stream: str, events: list[tuple[int, list[int], bytes]]) -> None:
         """Events of one stream that have been committed: `(seq, ends, JSON)`."""
         self._hand_over(self._take_events, stream, events, time.time())
@@ -79,11 +85,8 @@ class Bell:
         self._hand_over(self._mark, stream, user_id, number)
 
     def _hand_over(self, take: Any, *what: Any) -> None:
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            loop = self._start_own_loop()
         try:
-            loop.call_soon_threadsafe(take, *what)
+            self.loop.call_soon_threadsafe(take, *what)
         except RuntimeError:  # the loop ended in between
             logger.warning("A bell was not rung: the event loop has ended.")
 

@@ -124,6 +124,11 @@ def _postgres_install() -> Path:
     return Path(package.origin).parent / "pginstall18"
 
 
+def postgres_programs() -> Path:
+    """Where pg_dump and its like are."""
+    return _postgres_install() / "bin"
+
+
 def start_postgres(*, durable: bool = False) -> Postgres:
     """Starts one with an empty database `parley`. `durable` makes commits wait for the disk, as in production."""
     directory = Path(tempfile.mkdtemp(prefix="parley-postgres-"))

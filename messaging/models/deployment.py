@@ -15,6 +15,9 @@ class Deployment(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     epoch = models.CharField(max_length=16, default=new_epoch)
+    for_tests = models.BooleanField(
+        default=False, help_text="Whether simulated people may come: `manage.py mark_for_tests`."
+    )
 
     class Meta:
         constraints = [

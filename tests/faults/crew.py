@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.faults.history import History
+from asgi_app.storm.history import History
 from tests.faults.progress import Progress
 from tests.faults.readers import Outsider, Pages, RawReader, SdkReader, Watch
 from tests.faults.stage import Person

@@ -25,7 +25,7 @@ from centrifuge import (
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.faults.history import History, How, Reader
+from asgi_app.storm.history import History, How, Reader
 from tests.faults.progress import Progress
 from tests.faults.stage import Person
 from tests.live_server import LiveServer

@@ -1,15 +1,11 @@
-"""Owns who takes part and where: accounts with a token each, the room they meet in, and its log as it is in the end."""
+"""Owns who takes part and where: accounts with a token each, and the room they meet in."""
 
 from dataclasses import dataclass
 
-from django.db import connection, transaction
-
 from messaging.actions.accounts import create_token, sign_up
 from messaging.actions.chats import add_member, create_room
-from messaging.models import Chat, Event, Message, User
-from messaging.queries.positions import epoch
+from messaging.models import User
 from tests.conftest import PASSWORD
-from tests.faults.history import Log, LogEvent, LogMessage
 
 
 @dataclass(frozen=True)
@@ -42,41 +38,3 @@ def make_room(people: list[Person]) -> str:
     for other in others:
         add_member(user=other, chat=room.uri)
     return room.uri
-
-
-def read_log(uri: str) -> Log:
-    """The rows themselves, at one moment; not what any of our own reads makes of them."""
-    with transaction.atomic():
-        if connection.vendor == "postgresql":
-            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        return _read_log(uri)
-
-
-def _read_log(uri: str) -> Log:
-    chat = Chat.objects.get(uri=uri)
-    events = Event.objects.filter(chat=chat).select_related("message").order_by("pk")
-    messages = Message.objects.filter(chat=chat).order_by("pk")
-    return Log(
-        epoch=epoch(),
-        last_seq=chat.last_seq,
-        message_count=chat.message_count,
-        events=[
-            LogEvent(
-                seq=row.seq,
-                type=row.type,
-                text=row.data["message"]["text"] if row.message else "",
-                number=row.message.number if row.message else None,
-            )
-            for row in events
-        ],
-        messages=[
-            LogMessage(
-                number=row.number,
-                seq=row.seq,
-                author=row.author_id or 0,
-                client_id=row.client_id,
-                text=row.text,
-            )
-            for row in messages
-        ],
-    )

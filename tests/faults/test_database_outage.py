@@ -10,10 +10,11 @@ import pytest
 from centrifuge import ReplyError
 from websockets.asyncio.client import connect
 
+from asgi_app.storm.history import assert_kept
 from messaging.database import DatabaseThreads
+from messaging.queries.whole_log import read_log
 from tests.faults.crew import Crew
-from tests.faults.history import assert_kept
-from tests.faults.stage import Person, make_people, make_room, read_log
+from tests.faults.stage import Person, make_people, make_room
 from tests.faults.writers import Door, SocketDoor
 from tests.live_server import LiveServer
 from tests.services import Postgres

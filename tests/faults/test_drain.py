@@ -15,13 +15,14 @@ from django.db import connection, transaction
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from asgi_app.storm.history import Place, assert_kept, check_log
 from messaging.database import DatabaseThreads
 from messaging.models import Chat
+from messaging.queries.whole_log import read_log
 from tests.asgi_app.raw import Answer, parse, wait_for
 from tests.faults.crew import Crew
-from tests.faults.history import Place, assert_kept, check_log
 from tests.faults.progress import Progress
-from tests.faults.stage import Person, make_people, make_room, read_log
+from tests.faults.stage import Person, make_people, make_room
 from tests.faults.writers import Door, OutcomeUnknown, RestDoor
 from tests.live_server import LiveServer
 

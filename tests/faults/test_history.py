@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from asgi_app.storm.history import POSTED, Began, History, Kind, Saw, check
 from messaging.queries.events import MAX_REPLAYED
-from tests.faults.history import POSTED, Began, History, Kind, Log, LogEvent, LogMessage, Saw, check
+from messaging.queries.whole_log import Log, LogEvent, LogMessage
 
 ALICE, BOB = 1, 2
 EPOCH = "e"

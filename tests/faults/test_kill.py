@@ -8,10 +8,11 @@ from random import Random
 
 from django.db import connection
 
+from asgi_app.storm.history import assert_kept, check_log
 from messaging.database import DatabaseThreads
+from messaging.queries.whole_log import read_log
 from tests.faults.crew import Crew
-from tests.faults.history import assert_kept, check_log
-from tests.faults.stage import make_people, make_room, read_log
+from tests.faults.stage import make_people, make_room
 from tests.live_server import LiveServer
 
 WRITERS = 6

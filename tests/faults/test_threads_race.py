@@ -15,11 +15,12 @@ import httpx
 import pytest
 from django.db.models import Count
 
+from asgi_app.storm.history import History, assert_kept
 from messaging.database import DatabaseThreads
 from messaging.models import Chat, Member, ThreadSlot
-from tests.faults.history import History, Log, assert_kept
+from messaging.queries.whole_log import Log, read_log
 from tests.faults.readers import Pages
-from tests.faults.stage import Person, make_people, read_log
+from tests.faults.stage import Person, make_people
 from tests.live_server import LiveServer
 from tests.services import STACK
 

@@ -14,12 +14,13 @@ from random import Random
 
 import pytest
 
+from asgi_app.storm.history import assert_kept
 from messaging.commands import FEED_URI
 from messaging.database import DatabaseThreads
+from messaging.queries.whole_log import read_log
 from tests.faults.crew import Crew
-from tests.faults.history import assert_kept
 from tests.faults.readers import SdkReader
-from tests.faults.stage import Person, make_people, make_room, read_log
+from tests.faults.stage import Person, make_people, make_room
 from tests.faults.writers import Writer
 from tests.live_server import LiveServer
 from tests.services import Valkey

@@ -10,7 +10,7 @@ from typing import Protocol
 import httpx
 from centrifuge import CentrifugeError, Client, ClientState, ReplyError
 
-from tests.faults.history import History, Place, Post
+from asgi_app.storm.history import History, Place, Post
 from tests.faults.progress import Progress
 from tests.faults.stage import Person
 from tests.live_server import LiveServer

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Literal
 
 from messaging.queries.events import MAX_REPLAYED
+from messaging.queries.whole_log import Log, LogEvent
 
 How = Literal["live", "replay"]
 
@@ -207,38 +208,6 @@ class History:
 
     def unknown_outcomes(self) -> int:
         return sum(post.unknown for post in self.posts.values())
-
-
-# What the database has
-
-
-@dataclass(frozen=True)
-class LogEvent:
-    seq: int
-    type: str
-    text: str
-    number: int | None
-    """The message's that it is about."""
-
-
-@dataclass(frozen=True)
-class LogMessage:
-    number: int
-    seq: int
-    author: int
-    client_id: str | None
-    text: str
-
-
-@dataclass(frozen=True)
-class Log:
-    """A chat as its rows are: `last_seq` and `message_count` as the chat's own row says."""
-
-    epoch: str
-    last_seq: int
-    message_count: int
-    events: list[LogEvent]
-    messages: list[LogMessage]
 
 
 POSTED = "message.posted"

@@ -1,0 +1,53 @@
+"""Everything that is kept about one person, for that person."""
+
+from typing import Any
+
+from messaging.models import Member, Message, Token, User
+
+
+def data_of(user: User) -> dict[str, Any]:
+    """Their account, devices, places in chats and messages: JSON. Nothing that others have said."""
+    messages = Message.objects.filter(author=user).select_related("chat").order_by("created_at", "pk")
+    places = Member.objects.filter(user=user).select_related("chat").order_by("pk")
+    return {
+        "account": {
+            "username": user.username,
+            "email": user.email,
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "joined_at": user.date_joined.isoformat(),
+            "last_login_at": user.last_login.isoformat() if user.last_login else None,
+            "second_factor_since": user.second_factor_at.isoformat() if user.second_factor_at else None,
+            "suspended_at": user.suspended_at.isoformat() if user.suspended_at else None,
+        },
+        "devices": [
+            {
+                "name": token.name,
+                "signed_in_at": token.created.isoformat(),
+                "expires_at": token.expiry.isoformat() if token.expiry else None,
+            }
+            for token in Token.objects.filter(user=user).order_by("created")
+        ],
+        "chats": [
+            {
+                "uri": place.chat.uri,
+                "kind": place.chat.kind,
+                "name": place.chat.name,
+                "role": place.role,
+                "read_number": place.read_number,
+                "is_member": place.from_seq is not None,
+            }
+            for place in places
+        ],
+        "messages": [
+            {
+                "chat": message.chat.uri,
+                "number": message.number,
+                "text": message.text,
+                "written_at": message.created_at.isoformat(),
+                "edited_at": message.edited_at.isoformat() if message.edited_at else None,
+                "deleted_at": message.deleted_at.isoformat() if message.deleted_at else None,
+            }
+            for message in messages.iterator()
+        ],
+    }

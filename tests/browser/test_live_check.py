@@ -1,0 +1,49 @@
+"""The page that says why it is not live names the broken hop, in a real browser behind a real proxy, and only that one."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import NewPage
+from tests.live_server import LiveServer
+from tests.nginx import Nginx
+from tests.services import free_port
+
+Start = Callable[..., Awaitable[LiveServer]]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UPGRADE = (
+    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+)
+FORWARDED = (
+    "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; "
+    "proxy_set_header X-Forwarded-Proto $scheme;"
+)
+WELL = "Everything between you and the server works"
+
+
+@pytest.mark.parametrize(
+    ("inside", "verdict"),
+    [
+        (UPGRADE + FORWARDED, WELL),
+        (FORWARDED, "It is broken here: opening a live connection."),
+        (UPGRADE + FORWARDED + "proxy_read_timeout 900ms;", "It is broken here: keeping it open."),
+        (UPGRADE + FORWARDED.replace("$scheme", "https"), "It is broken here: from here to the server."),
+    ],
+)
+async def test_it_names_the_broken_hop(
+    start_server: Start, new_window: NewPage, tmp_path: Path, inside: str, verdict: str
+) -> None:
+    server = await start_server(TRUSTED_PROXIES="1", LIVE_PING_S="2")
+    port = free_port()
+    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{server.port}; {inside} }} }}"
+    with Nginx(tmp_path, site, port):
+        window = await new_window()
+        await window.goto(f"http://127.0.0.1:{port}/live-check/")
+        await expect(window.locator("[data-verdict]")).to_contain_text(verdict)
+        broken = 0 if verdict == WELL else 1
+        await expect(window.locator("[data-steps] > [data-well=false]")).to_have_count(broken)
+        await expect(window.locator("[data-steps] .help")).to_have_count(broken)
