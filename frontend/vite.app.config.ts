@@ -1,4 +1,4 @@
-/** Builds the app, src/app, into build/app: served under /static/app/ by Django, or from another origin. */
+/** Builds the app, src/app: into build/app, served under /static/app/ by Django; for another origin into build/elsewhere. */
 
 import { fileURLToPath } from "node:url";
 import vue from "@vitejs/plugin-vue";
@@ -75,7 +75,7 @@ export default defineConfig(({ mode }) => {
       __INTLIFY_PROD_DEVTOOLS__: false,
     },
     build: {
-      outDir: fileURLToPath(new URL("build/app/", import.meta.url)),
+      outDir: fileURLToPath(new URL(isElsewhere ? "build/elsewhere/" : "build/app/", import.meta.url)),
       emptyOutDir: true,
       target: "es2022",
       // These know light-dark(), of which the looks are made.

@@ -20,7 +20,7 @@ import { useWriting } from "./stores/writing";
 const SIGNED_OUT = new Set([101, 109, 3500]);
 /** A hidden window has no animation frames. */
 const HIDDEN_FRAME_MS = 100;
-const FRAME_MS = 16;
+const FRAME_MS = 40;
 
 /** Begins; returns how to end. */
 export function goLive(): () => void {
@@ -35,7 +35,7 @@ export function goLive(): () => void {
   let queue: (AnyEvent | AnyDoorbell)[] = [];
   let frame: ReturnType<typeof setTimeout> | undefined;
 
-  /** What comes within one frame is shown in one go. */
+  /** What comes at about the same time is shown in one go: whoever types meanwhile comes first. */
   function take(what: AnyEvent | AnyDoorbell): void {
     queue.push(what);
     frame ??= setTimeout(takeAll, document.hidden ? HIDDEN_FRAME_MS : FRAME_MS);
