@@ -124,7 +124,8 @@ class Server(daphne.Server):
     ) -> asyncio.Task[None]:
         scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
         application: Coroutine[Any, Any, None] = self.application(scope, receive, send)
-        return self.loop.create_task(application)
+        task: asyncio.Task[None] = self.loop.create_task(application)
+        return task
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         await super().handle_reply(protocol, message)
