@@ -1,12 +1,13 @@
-"""Owns the shortest way from a finished frame to a socket that Daphne holds: one write to the kernel.
+"""Owns the shortest way from finished bytes to a socket that Daphne holds: one write to the kernel.
 
 Twisted's own `transport.write` buffers, has the event loop watch the descriptor and writes on a later turn: three
 system calls and some ten Python calls for each message. While nothing is buffered, one `send` does.
 
 What keeps that safe:
-- Only a socket in state OPEN is written to: never before the handshake's answer, never after a close frame.
+- An application's frames are written only while the socket is open: never before the handshake's answer, never after
+  a close frame. The protocol says so by `open` and `shut`, and writes its own bytes by `write`.
 - Only while the transport has nothing buffered, so bytes stay in order. What the kernel does not take at once goes
-  to the transport, and everything after it too until that has run empty.
+  to the transport, and everything after it too until that has run empty. Nobody else writes to that transport.
 - The write goes through the socket object, not through the number of its descriptor. A closed object refuses; a
   number may already belong to the next connection.
 - `lost()` is called by the protocol's `connectionLost`, synchronously, before anybody else hears of it.
@@ -17,7 +18,6 @@ Three attributes of Twisted's transport that it does not document are used here 
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.tcp import Server as TcpTransport
@@ -33,30 +33,39 @@ LOOK_AGAIN_S = 0.05
 class DaphneWire:
     """The wire of one of our server's WebSockets; the contract is `consumers.wire.Wire`.
 
-    To the transport it is a pull producer, which is how Twisted tells that its buffer has run empty.
+    While something is buffered it is the transport's pull producer, which is how Twisted tells that all is written.
     """
 
-    __slots__ = ("_emptied", "_kernel_send", "_lost", "_protocol", "_transport", "on_lost")
+    __slots__ = (
+        "_emptied",
+        "_is_direct",
+        "_kernel_send",
+        "_lost",
+        "_send_close",
+        "_transport",
+        "_waits",
+        "is_open",
+        "on_lost",
+    )
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, transport: TcpTransport, send_close: Callable[[int, str], None]) -> None:
+        """The transport has no other producer; `send_close` is asked for the closing handshake."""
         self.on_lost: Callable[[], None] | None = None
-        self._protocol = protocol
-        self._transport: TcpTransport = protocol.transport
-        self._kernel_send = self._transport.getHandle().send
+        self.is_open = False
+        self._transport = transport
+        self._send_close = send_close
+        self._kernel_send = transport.getHandle().send
         self._lost = False
+        # Something is buffered.
+        self._waits = False
+        # Open and nothing buffered: what an application sends goes to the kernel.
+        self._is_direct = False
         self._emptied: asyncio.Event | None = None
-        # The producer so far was the HTTP channel, which has had its say.
-        self._transport.unregisterProducer()
-        self._transport.registerProducer(self, False)
 
     @staticmethod
     def fits(transport: object) -> bool:
         """Whether what is written to this transport is what goes over the network; TLS would encrypt it."""
         return isinstance(transport, TcpTransport) and not transport.TLS
-
-    @property
-    def is_open(self) -> bool:
-        return self._protocol.state == self._protocol.STATE_OPEN and not self._lost
 
     @property
     def buffered(self) -> int:
@@ -67,13 +76,8 @@ class DaphneWire:
         return waiting
 
     def send(self, frames: bytes) -> int:
-        protocol = self._protocol
-        if protocol.state != protocol.STATE_OPEN or self._lost:
-            return 0
-        transport = self._transport
-        if transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001
-            transport.write(frames)
-            return self.buffered
+        if not self._is_direct:
+            return self.write(frames) if self.is_open else 0
         try:
             taken = self._kernel_send(frames)
         except OSError:
@@ -81,7 +85,23 @@ class DaphneWire:
             taken = 0
         if taken == len(frames):
             return 0
-        transport.write(frames[taken:])
+        return self._leave_to_transport(frames[taken:])
+
+    def write(self, data: bytes) -> int:
+        """For the protocol: the same, whether applications may send or not."""
+        if self._waits:
+            self._transport.write(data)
+            return self.buffered
+        try:
+            taken = self._kernel_send(data)
+        except OSError:
+            taken = 0
+        return 0 if taken == len(data) else self._leave_to_transport(data[taken:])
+
+    def _leave_to_transport(self, rest: bytes) -> int:
+        self._waits, self._is_direct = True, False
+        self._transport.write(rest)
+        self._transport.registerProducer(self, False)
         return self.buffered
 
     async def drained(self, below_bytes: int = 0) -> None:
@@ -97,18 +117,40 @@ class DaphneWire:
     def close(self, code: int, reason: str) -> None:
         check_close(code, reason)
         if self.is_open:
-            self._protocol.sendClose(code=code, reason=reason)
+            self._send_close(code, reason)
+
+    # What the protocol and the transport say
+
+    def open(self) -> None:
+        """The handshake has been answered."""
+        self.is_open = not self._lost
+        self._is_direct = self.is_open and not self._waits
+
+    def shut(self) -> None:
+        """A close frame has been sent."""
+        self.is_open = self._is_direct = False
+
+    def end(self) -> None:
+        """Nothing more will be written: the other side reads to the end, and may still send."""
+        if self._waits:
+            self._transport.unregisterProducer()
+        self._transport.loseWriteConnection()
 
     def lost(self) -> None:
         if self._lost:
             return
         self._lost = True
+        self.shut()
         self._wake()
         if self.on_lost is not None:
             self.on_lost()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's word for "the buffer has run empty"
-        self._wake()
+        if self._waits and not self.buffered:
+            self._waits = False
+            self._is_direct = self.is_open
+            self._transport.unregisterProducer()
+            self._wake()
 
     def stopProducing(self) -> None:  # noqa: N802 - the transport is going; `lost` follows
         return

@@ -2,11 +2,15 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 from daphne import http_protocol as daphne
 from twisted.internet.interfaces import IPushProducer
 from twisted.web import http
 from zope.interface import implementer
+
+from asgi_app.ws_handshake import Refused, check
+from asgi_app.ws_protocol import WebSocketProtocol
 
 # How long the client of a refused request may go on sending. To close at once would reset the connection, and the
 # reset would overtake our answer.
@@ -46,6 +50,21 @@ class Channel(http.HTTPChannel):
         self.transport.write(head % (status, len(body)) + body)
         self.transport.loseWriteConnection()
         self.factory.reactor.callLater(LINGER_S, self.transport.abortConnection)
+
+    def let_go(self) -> Any:
+        """The transport, for a protocol that takes it over; nothing keeps the request and this channel then."""
+        self.factory.channels.discard(self)
+        self.setTimeout(None)
+        self.requests.clear()
+        self.transport.unregisterProducer()
+        return self.transport
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.transport.protocol is self:
+            super().rawDataReceived(data)
+        else:
+            # What came in one piece with the request.
+            self.transport.protocol.dataReceived(data)
 
     def finish_up(self) -> None:
         """Closes the connection as soon as the request in progress is answered: now, if there is none."""
@@ -103,16 +122,46 @@ class Request(daphne.WebRequest):
     def process(self) -> Any:
         # Daphne takes the path that the application is mounted at from whoever sends this.
         self.requestHeaders.removeHeader(b"Daphne-Root-Path")
-        upgrades = self.requestHeaders.hasHeader(b"Upgrade")
-        if upgrades and self.server.draining:
+        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade")
+        if upgrade is None or upgrade[0].lower() != b"websocket":
+            return super().process()
+        if self.server.draining:
             self.basic_error(503, b"Service Unavailable", "The server is shutting down.")
-            return None
-        channel = self.channel
-        started = super().process()
-        if upgrades and self.transport is None:
-            # A WebSocket has taken the connection over.
-            channel.factory.channels.discard(channel)
-        return started
+        else:
+            self._upgrade()
+        return None
+
+    def _upgrade(self) -> None:
+        """Hands the connection over to a WebSocket, if the request is a proper handshake."""
+        headers = [
+            (name.lower(), value)
+            for name, values in self.requestHeaders.getAllRawHeaders()
+            for value in values
+        ]
+        try:
+            handshake = check(self.method, self.clientproto, self.uri, headers)
+        except Refused as refused:
+            for name, value in refused.headers:
+                self.responseHeaders.setRawHeaders(name, [value])
+            self.basic_error(refused.status, refused.title, refused.reason)
+            return
+        path, _, query_string = self.uri.partition(b"?")
+        scope = {
+            "type": "websocket",
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": unquote(path.decode()),
+            "raw_path": path,
+            "root_path": self.server.root_path,
+            "query_string": query_string,
+            "headers": [(name, value) for name, value in headers if b"_" not in name],
+            "client": _address(self.client),
+            "server": _address(self.host),
+        }
+        # Daphne counts requests from their first line on.
+        self.server.connections.pop(self)
+        transport = self.channel.let_go()
+        transport.protocol = WebSocketProtocol(self.server, transport, handshake, scope)
 
     # The way out
 
@@ -167,6 +216,11 @@ class Request(daphne.WebRequest):
         elif self.channel is not None:
             # Half a response must not look like a whole one.
             self.channel.transport.abortConnection()
+
+
+def _address(address: Any) -> list[Any] | None:
+    """As ASGI has it; a UNIX socket has none."""
+    return [address.host, address.port] if hasattr(address, "port") else None
 
 
 class HTTPFactory(daphne.HTTPFactory):

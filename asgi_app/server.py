@@ -23,6 +23,7 @@ import random
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, MutableMapping
 from functools import partial
 from typing import Any
@@ -35,10 +36,9 @@ from twisted.logger import LogEvent, LogLevel, STDLibLogObserver, globalLogBegin
 
 import asgi_app.boot  # noqa: F401
 from asgi_app.health import readiness
-from asgi_app.http_protocol import HTTPFactory, Request
+from asgi_app.http_protocol import HTTPFactory
 from asgi_app.worker import work
-from asgi_app.ws_protocol import CLOSE_HANDSHAKE_S, WebSocketFactory, WebSocketProtocol
-from consumers.wire import EXTENSION, HTTP_ANSWER
+from asgi_app.ws_protocol import State, WebSocketProtocol
 from messaging.bell import bell
 
 logger = logging.getLogger("parley.server")
@@ -47,9 +47,6 @@ logger = logging.getLogger("parley.server")
 BACKLOG = 1024
 # After a reconnect a client sends all its subscriptions in one frame, and many never come back after a 1009.
 MAX_FRAME_BYTES = 512 * 1024
-# What one socket may have sent ahead of what its application has taken.
-INBOX_MESSAGES = 64
-INBOX_BYTES = 64 * 1024
 
 COME_BACKS_PER_S = 500
 COME_BACK_WINDOW_S = 5.0
@@ -63,35 +60,6 @@ CLEAN_UP_S = 2.0
 BELL_S = 1.0
 
 
-class Inbox(asyncio.Queue[dict[str, Any]]):
-    """What one client has sent and the application has not taken; stops reading from the client while it is full."""
-
-    def __init__(self, protocol: Any) -> None:
-        super().__init__()
-        self._transport = protocol.transport
-        self._bytes = 0
-        self._is_paused = False
-
-    def _put(self, item: dict[str, Any]) -> None:
-        super()._put(item)
-        self._bytes += _size(item)
-        if not self._is_paused and (self._bytes > INBOX_BYTES or self.qsize() > INBOX_MESSAGES):
-            self._is_paused = True
-            self._transport.pauseProducing()
-
-    def _get(self) -> dict[str, Any]:
-        item = super()._get()
-        self._bytes -= _size(item)
-        if self._is_paused and self._bytes <= INBOX_BYTES // 2 and self.qsize() <= INBOX_MESSAGES // 2:
-            self._is_paused = False
-            self._transport.resumeProducing()
-        return item
-
-
-def _size(message: dict[str, Any]) -> int:
-    return len(message.get("text") or message.get("bytes") or b"")
-
-
 class Server(daphne.Server):
     """Daphne's server with an end, bounds and wires."""
 
@@ -99,7 +67,8 @@ class Server(daphne.Server):
         super().__init__(*args, **kwargs)
         self.max_body_bytes: int = settings.MAX_BODY_BYTES
         self.draining = False
-        self._loop = daphne.twisted_loop
+        self.loop = daphne.twisted_loop
+        self.sockets: set[WebSocketProtocol] = set()
         self._ports: list[Any] = []
         self._hurry = asyncio.Event()
         self._stop_worker = asyncio.Event()
@@ -108,23 +77,11 @@ class Server(daphne.Server):
     def run(self) -> None:
         self.connections: dict[Any, dict[str, Any]] = {}
         self.http_factory = HTTPFactory(self)
-        self.ws_factory = WebSocketFactory(self, server=self.server_name)
-        self.ws_factory.setProtocolOptions(
-            autoPingTimeout=self.ping_timeout,
-            openHandshakeTimeout=self.websocket_handshake_timeout,
-            closeHandshakeTimeout=CLOSE_HANDSHAKE_S,
-            maxMessagePayloadSize=self.websocket_max_message_size,
-            maxFramePayloadSize=self.websocket_max_frame_size,
-            # Origins are the application's business: it knows which credentials need one.
-            allowNullOrigin=True,
-            # A violation is answered by its close code, not by a reset connection.
-            failByDrop=False,
-        )
         globalLogBeginner.beginLoggingTo([_log_failure], redirectStandardIO=False, discardBuffer=True)
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         # Before anybody can connect: whoever has could tell it to stop.
         for signal_number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(signal_number, self.told_to_stop)
+            self.loop.add_signal_handler(signal_number, self.told_to_stop)
         for description in self.endpoints:
             backlog = f":backlog={BACKLOG}" if description.startswith("tcp:") else ""
             endpoint = serverFromString(reactor, description + backlog)
@@ -135,7 +92,7 @@ class Server(daphne.Server):
         reactor.callLater(2, self.timeout_checker)
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
         if settings.EMBEDDED:
-            self._worker = self._loop.create_task(work(self._stop_worker))
+            self._worker = self.loop.create_task(work(self._stop_worker))
         reactor.run(installSignalHandlers=False)
 
     def listen_success(self, port: Any) -> None:
@@ -153,18 +110,9 @@ class Server(daphne.Server):
     def create_application(
         self, protocol: Any, scope: MutableMapping[str, Any]
     ) -> asyncio.Queue[dict[str, Any]]:
-        scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
+        """For HTTP requests, which Daphne makes; WebSockets are ours alone."""
         inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        if isinstance(protocol, WebSocketProtocol):
-            inbox = Inbox(protocol)
-            scope["scheme"] = "ws"
-            scope["extensions"] = {HTTP_ANSWER: {}}
-            if protocol.wire is not None:
-                scope["extensions"][EXTENSION] = protocol.wire
-        application: Coroutine[Any, Any, None] = self.application(
-            scope, inbox.get, partial(self.handle_reply, protocol)
-        )
-        task = self._loop.create_task(application)
+        task = self.start_application(scope, inbox.get, partial(self.handle_reply, protocol))
         self.connections[protocol]["application_instance"] = task
         # Daphne looks once a second, and only for what was raised.
         task.add_done_callback(
@@ -172,10 +120,24 @@ class Server(daphne.Server):
         )
         return inbox
 
+    def start_application(
+        self, scope: MutableMapping[str, Any], receive: Any, send: Any
+    ) -> asyncio.Task[None]:
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
+        application: Coroutine[Any, Any, None] = self.application(scope, receive, send)
+        task: asyncio.Task[None] = self.loop.create_task(application)
+        return task
+
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         await super().handle_reply(protocol, message)
-        if isinstance(protocol, Request):
-            await protocol.writable()
+        await protocol.writable()
+
+    def timeout_checker(self) -> None:
+        """Daphne's, every two seconds, for sockets too."""
+        super().timeout_checker()
+        now = time.monotonic()
+        for socket in list(self.sockets):
+            socket.look_at_the_clock(now)
 
     def log_action(self, protocol: Any, action: str, details: dict[str, Any]) -> None:
         if self.action_logger is not None:
@@ -196,7 +158,7 @@ class Server(daphne.Server):
         return Deferred.fromFuture(asyncio.ensure_future(self._drain()))
 
     async def _drain(self) -> None:
-        deadline = self._loop.time() + DRAIN_S
+        deadline = self.loop.time() + DRAIN_S
         self.draining = readiness.draining = True
         self._stop_worker.set()
         sockets = self._sockets()
@@ -208,8 +170,8 @@ class Server(daphne.Server):
             port.stopListening()
         window_s = min(COME_BACK_WINDOW_S, len(sockets) / COME_BACKS_PER_S)
         for socket in sockets:
-            self._loop.call_later(random.uniform(0, window_s), socket.send_away)
-        await self._wait_until(lambda: not self.http_factory.channels, self._loop.time() + IDLE_S)
+            self.loop.call_later(random.uniform(0, window_s), socket.send_away)
+        await self._wait_until(lambda: not self.http_factory.channels, self.loop.time() + IDLE_S)
         for channel in list(self.http_factory.channels):
             channel.finish_up()
         await self._wait_until(lambda: not self.http_factory.channels and not self._sockets(), deadline)
@@ -220,14 +182,10 @@ class Server(daphne.Server):
                 await bell.settled()
 
     def _sockets(self) -> list[WebSocketProtocol]:
-        return [
-            protocol
-            for protocol in self.connections
-            if isinstance(protocol, WebSocketProtocol) and protocol.state != protocol.STATE_CLOSED
-        ]
+        return [socket for socket in self.sockets if socket.state is not State.CLOSED]
 
     async def _wait_until(self, is_reached: Callable[[], bool], deadline: float) -> None:
-        while not (is_reached() or self._hurry.is_set() or self._loop.time() > deadline):
+        while not (is_reached() or self._hurry.is_set() or self.loop.time() > deadline):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_S):
                     await self._hurry.wait()
@@ -238,6 +196,7 @@ class Server(daphne.Server):
             for details in self.connections.values()
             if "application_instance" in details
         ]
+        tasks += [socket.application for socket in self.sockets]
         if self._worker is not None:
             tasks.append(self._worker)
         if not tasks:
@@ -259,7 +218,7 @@ _twisted_log = STDLibLogObserver("parley.server.twisted")
 
 
 def _log_failure(event: LogEvent) -> None:
-    # Below that, Twisted and Autobahn tell of every reset connection.
+    # Below that, Twisted tells of every reset connection.
     if event.get("log_level", LogLevel.info) >= LogLevel.error:
         _twisted_log(event)
 

@@ -23,6 +23,8 @@ logger = logging.getLogger("parley.presence")
 
 EXPIRES_S = 60
 REFRESH_EVERY_S = 20
+# Those who come and go meanwhile are written in one go.
+WRITE_EVERY_S = 0.05
 
 Info = dict[str, Any]
 """`{"client": id of the socket, "user": id of the user or ""}`, and `conn_info` with the username."""
@@ -39,7 +41,8 @@ class Presence:
             if redis_url
             else None
         )
-        self._changed: set[tuple[str, str]] = set()
+        # Clients by stream.
+        self._changed: defaultdict[str, set[str]] = defaultdict(set)
         self._writer: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
 
@@ -79,7 +82,7 @@ class Presence:
 
     def _note(self, stream: str, client: str) -> None:
         if self._redis is not None:
-            self._changed.add((stream, client))
+            self._changed[stream].add(client)
             if self._writer is None:
                 self._writer = asyncio.create_task(self._write())
             if self._refresher is None:
@@ -89,27 +92,30 @@ class Presence:
         assert self._redis is not None
         try:
             while self._changed:
-                changed, self._changed = self._changed, set()
+                await asyncio.sleep(WRITE_EVERY_S)
+                changed, self._changed = self._changed, defaultdict(set)
                 try:
                     async with self._redis.pipeline(transaction=False) as pipe:
-                        for stream, client in changed:
-                            info = self._here.get(stream, {}).get(client)
-                            if info is None:
-                                pipe.hdel(self._key(stream, self._process), client)
-                            else:
-                                pipe.hset(
-                                    self._key(stream, self._process), client, orjson.dumps(info).decode()
-                                )
-                        for stream in {stream for stream, _ in changed}:
-                            self._extend(pipe, stream)
+                        for stream, clients in changed.items():
+                            self._copy(pipe, stream, clients)
                         await pipe.execute()
                 except RedisError as error:
                     REDIS_ERRORS.labels("presence").inc()
                     logger.debug("Presence was not written; the next refresh does: %r", error)
-                    self._changed |= changed  # also those who have left: nothing else would tell of them
+                    for stream, clients in changed.items():
+                        self._changed[stream] |= clients  # also who has left: nothing else would tell of them
                     break
         finally:
             self._writer = None
+
+    def _copy(self, pipe: Any, stream: str, clients: set[str]) -> None:
+        key, here = self._key(stream, self._process), self._here.get(stream, {})
+        present = {client: orjson.dumps(here[client]) for client in clients if client in here}
+        if present:
+            pipe.hset(key, mapping=present)
+        if len(present) < len(clients):
+            pipe.hdel(key, *clients.difference(present))
+        self._extend(pipe, stream)
 
     def _extend(self, pipe: Any, stream: str) -> None:
         now = time.time()
@@ -124,6 +130,6 @@ class Presence:
         while True:
             await asyncio.sleep(REFRESH_EVERY_S)
             for stream, here in list(self._here.items()):
-                self._changed |= {(stream, client) for client in here}
+                self._changed[stream].update(here)
             if self._changed and self._writer is None:
                 self._writer = asyncio.create_task(self._write())

@@ -19,6 +19,8 @@ woken = asyncio.Event()
 async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         await HTTP[scope["path"]](scope, receive, send)
+    elif answer := HANDSHAKES.get(scope["path"]):
+        await answer(scope, receive, send)
     else:
         await Talk(scope, receive, send).run()
 
@@ -109,6 +111,31 @@ HTTP = {
     "/silent": silent,
     "/crash-midway": crash_midway,
 }
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Says every message again, in plain ASGI."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        await send({**message, "type": "websocket.send"})
+
+
+async def accept(scope: Any, receive: Any, send: Any) -> None:
+    """Accepts with the subprotocol that the query string names."""
+    await receive()
+    headers = [(b"x-from", b"the application")]
+    subprotocol = scope["query_string"].decode()
+    await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
+    await receive()
+
+
+async def reject(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.close"})
+    await receive()
+
+
+HANDSHAKES = {"/echo": echo, "/accept": accept, "/no": reject, "/crash": crash, "/leave": silent}
 
 
 def farewell(code: int, reason: str) -> bytes:

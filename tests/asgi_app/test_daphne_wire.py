@@ -141,12 +141,12 @@ def test_twisted_still_means_by_its_private_names_what_the_wire_reads() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         protocol: Any = Protocol()
-        protocol.STATE_OPEN = protocol.state = 3
         reactor = MemoryReactor()
         listening_port = SimpleNamespace(_realPortNumber=1)
         transport = TcpTransport(ours, protocol, ("127.0.0.1", 1), listening_port, 0, reactor=reactor)
         protocol.makeConnection(transport)
-        wire = DaphneWire(protocol)
+        wire = DaphneWire(transport, send_close=lambda code, reason: None)
+        wire.open()
         assert DaphneWire.fits(transport)
         theirs.setblocking(False)
         received = b""

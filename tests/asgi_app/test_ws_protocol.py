@@ -25,8 +25,8 @@ def test_a_close_by_plain_asgi_carries_them_too(server: ServerProcess) -> None:
         alice.say("asgi_close 3500 invalid token")
         assert alice.read_close() == (3500, "invalid token")
     with RawSocket(server.port) as alice:
-        alice.say("asgi_close 1011 a code that Autobahn keeps for itself")
-        assert alice.read_close() == (1011, "a code that Autobahn keeps for itself")
+        alice.say("asgi_close 1011 a code that the wire keeps for the server")
+        assert alice.read_close() == (1011, "a code that the wire keeps for the server")
 
 
 def test_on_a_server_that_drops_reasons_the_farewell_says_them_first(start: Any) -> None:

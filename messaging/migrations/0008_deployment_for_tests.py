@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0003_second_factor"),
+        ("messaging", "0007_second_factor"),
     ]
 
     operations = [
