@@ -42,6 +42,7 @@ print(accounts.create_token(user=alice, name="laptop")[1])
 
 ROWS = """
 import asgi_app.boot, json
+from django.apps import apps
 for model in apps.get_models(include_auto_created=True):
     names = [field.attname for field in model._meta.concrete_fields]
     rows = model._base_manager.values_list(*names)
