@@ -107,6 +107,7 @@ class Accounts(Resource, UserViewSet):
         description="400 `username_taken`, or `invalid` with the fields that are wrong.",
         body=body_of(SignUp),
         answers={201: Person},
+        refuses={403: "`sign_up_closed`, `invitation_needed`"},
         anonymous=True,
         example={"username": "alexmhack", "password": "a-long-passphrase"},
     )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils.crypto import constant_time_compare
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -166,7 +166,11 @@ async def _of_rows() -> list[Metric]:
 
 
 def _read_rows() -> list[Metric]:
-    return [metric for read in ROWS for metric in read()]
+    # Between two scrapes nobody needs the connection, and there are better uses for it.
+    try:
+        return [metric for read in ROWS for metric in read()]
+    finally:
+        connection.close()
 
 
 def _shown_token(scope: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
+from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -252,6 +252,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+SIGN_UP = env.str("SIGN_UP", "open", validate=validate.OneOf(["open", "invitation", "closed"]))
 SECOND_FACTOR_REQUIRED = env.bool("SECOND_FACTOR_REQUIRED", False)
 OTP_TOTP_ISSUER = "Parley"
 LOGIN_URL = "/login/"

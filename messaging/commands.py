@@ -179,6 +179,9 @@ class SignUp(Command):
     email: Email = ""
     first_name: PersonName = ""
     last_name: PersonName = ""
+    invitation: Annotated[
+        str, Field(max_length=200, description="Of the link, where one is needed to sign up.")
+    ] = ""
 
 
 class LogIn(Command):

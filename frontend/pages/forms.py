@@ -170,6 +170,7 @@ class SignUpForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     password = _password("Password", "new-password", help_text=NEW_PASSWORD_HELP)
+    invitation = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
 
 
 class LogInForm(forms.Form):

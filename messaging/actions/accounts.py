@@ -26,6 +26,7 @@ from messaging.actions.audit import note_deed
 from messaging.actions.chats import depart
 from messaging.actions.contacts import unlink_contact
 from messaging.actions.credentials import access_changed
+from messaging.actions.invitations import require_invitation
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
@@ -57,14 +58,17 @@ def sign_up(
     first_name: str = "",
     last_name: str = "",
     address: str = "",
+    invitation: str = "",
     is_bot: bool = False,
 ) -> User:
-    """A new account. Raises `Invalid` with the fields that are wrong.
+    """A new account. Raises `Invalid` with the fields that are wrong; and for who comes from an `address`, `Forbidden`
+    where SIGN_UP does not let them.
 
     An e-mail address is the account's alone when it has been confirmed; until then nobody is told whether others name
     it too (`messaging/actions/addresses.py`).
     """
     if address:
+        require_invitation(invitation)
         limits.spend("sign-up", limits.network_of(address), per_minute=settings.SIGNUPS_PER_MINUTE)
     user = User(
         username=User.normalize_username(username),

@@ -29,7 +29,7 @@ def move_database(*, source: str, target: str, tell: Callable[[str, int], None])
     with transaction.atomic(using=target, durable=True):
         for table in reversed(tables):
             # What the migrations have put there comes along, as it is in the source.
-            table._base_manager.using(target).all()._raw_delete(using=target)  # type: ignore[attr-defined]  # noqa: SLF001
+            table._base_manager.using(target).all()._raw_delete(using=target)  # noqa: SLF001
         for table in tables:
             count = _copy(table, source, target)
             tell(table._meta.db_table, count)  # noqa: SLF001

@@ -42,10 +42,12 @@ print(accounts.create_token(user=alice, name="laptop")[1])
 
 ROWS = """
 import asgi_app.boot, json
+from django.apps import apps
 for model in apps.get_models(include_auto_created=True):
     names = [field.attname for field in model._meta.concrete_fields]
     rows = model._base_manager.values_list(*names)
-    print(json.dumps([model._meta.db_table, sorted(str(tuple(map(str, row))) for row in rows)]))
+    # What PostgreSQL keeps as jsonb has its keys in another order.
+    print(json.dumps([model._meta.db_table, sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)]))
 """
 
 

@@ -27,7 +27,8 @@ from messaging.queries.users import active_thread_uri, devices_of
 def sign_up(request: HttpRequest) -> HttpResponse:
     if visitor(request) is not None:
         return _onwards(request)
-    form = SignUpForm(request.POST if request.method == "POST" else None)
+    invitation = {"invitation": request.GET.get("invitation", "")}
+    form = SignUpForm(request.POST if request.method == "POST" else None, initial=invitation)
     if not form.is_bound or not form.is_valid():
         return _entrance(request, form, status_of_form(form))
     username, password = form.cleaned_data["username"], form.cleaned_data["password"]
