@@ -90,6 +90,8 @@ def _percentile(listed: Sequence[float], count: int, share: float) -> str:
 
 
 async def measure_growth(page: Page, client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    if await page.locator("[data-waiting]").count():  # the clicks have scrolled
+        await page.locator("[data-waiting]").click()
     inspector = await inspector_of(page)
     before = await counted(inspector)
     begun = time.monotonic()
@@ -100,7 +102,7 @@ async def measure_growth(page: Page, client: httpx.AsyncClient, headers: dict[st
 
     await asyncio.gather(*(write(RECEIVED // WRITERS) for _ in range(WRITERS)))
     last = (await client.get("/api/chats/feed/messages/?limit=1")).json()["messages"][0]["number"]
-    await page.locator(f"[data-number='{last}']").wait_for()
+    await page.locator(f"[data-number='{last}']").wait_for(state="attached", timeout=120_000)
     took = time.monotonic() - begun
     after = await counted(inspector)
     print(

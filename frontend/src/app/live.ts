@@ -83,7 +83,9 @@ export function goLive(): () => void {
         takeAll();
         openChat.stand(uri, position, marks);
         chats.stand(uri, position);
-        if (isWatched && (chats.byUri.get(uri)?.kind === "thread" || openChat.uri === uri)) {
+        const chat = chats.byUri.get(uri);
+        const isShown = openChat.uri === uri || (chat?.kind === "thread" && chat.state === "active");
+        if (isWatched && isShown) {
           void askPresence(uri);
         }
       },

@@ -2,6 +2,7 @@
 
 import { defineStore } from "pinia";
 import { reactive, watch } from "vue";
+import { keepValue, keptValue } from "../kept/values";
 
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -28,7 +29,7 @@ export const usePreferences = defineStore("preferences", () => {
   const preferences = reactive({ ...DEFAULTS });
 
   function load(): void {
-    Object.assign(preferences, JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>);
+    Object.assign(preferences, keptValue(KEY) as Partial<Preferences> | null);
     show();
   }
 
@@ -42,7 +43,7 @@ export const usePreferences = defineStore("preferences", () => {
   }
 
   watch(preferences, () => {
-    localStorage.setItem(KEY, JSON.stringify(preferences));
+    keepValue(KEY, preferences);
     show();
   });
 

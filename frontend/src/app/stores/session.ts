@@ -5,6 +5,7 @@ import { computed, ref, shallowRef } from "vue";
 import { answerOf, api, authorise, type Me } from "../api/client";
 import { close, openFor, wipe } from "../kept/database";
 import { chatsWithDrafts } from "../kept/drafts";
+import { keepValue, keptValue } from "../kept/values";
 import { deviceName } from "../device";
 
 interface Session {
@@ -28,10 +29,8 @@ export const useSession = defineStore("session", () => {
   const user = computed(() => session.value?.user ?? null);
 
   function load(): void {
-    const stored = localStorage.getItem(KEY);
-    const kept = localStorage.getItem(LEFT_KEY);
-    left.value = kept === null ? null : Number(kept);
-    begin(stored === null ? null : (JSON.parse(stored) as Session));
+    left.value = keptValue(LEFT_KEY) as number | null;
+    begin(keptValue(KEY) as Session | null);
     // Signed in or out in another window: nothing of the one person may meet the other's.
     window.addEventListener("storage", ({ key }) => {
       if (key === KEY) {
@@ -63,7 +62,7 @@ export const useSession = defineStore("session", () => {
     forgetLeft();
     ending.value = null;
     const next = { token: answer.auth_token, deviceId: answer.id, user: { id, username: name } };
-    localStorage.setItem(KEY, JSON.stringify(next));
+    keepValue(KEY, next);
     begin(next);
   }
 
@@ -94,7 +93,7 @@ export const useSession = defineStore("session", () => {
     localStorage.removeItem(KEY);
     if (hasUnsent) {
       left.value = was.user.id;
-      localStorage.setItem(LEFT_KEY, String(was.user.id));
+      keepValue(LEFT_KEY, was.user.id);
     }
     ending.value = how;
     me.value = null;
