@@ -23,7 +23,7 @@ from knox.settings import knox_settings
 from messaging import limits, log
 from messaging.access import require_operator
 from messaging.actions.chats import depart
-from messaging.actions.contacts import unlink_contact
+from messaging.actions.contacts import forget_contacts
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
@@ -37,7 +37,7 @@ from messaging.errors import (
     TooMany,
     Unauthorized,
 )
-from messaging.models import WEB, Chat, Contact, LoginFailure, Member, Ticket, Token, User
+from messaging.models import Chat, LoginFailure, Member, Ticket, Token, User
 from messaging.queries.credentials import Credential, credential_with_key, ticket_digest
 
 TICKET_PREFIX = "ticket."
@@ -309,8 +309,7 @@ def _leave_everything(user: User) -> None:
             close_thread(user=user, chat=uri)
         else:
             _leave(user, uri)
-    for contact in Contact.objects.filter(user=user).exclude(platform=WEB):
-        unlink_contact(user=user, contact=contact.pk)
+    forget_contacts(user=user)
 
 
 def _leave(user: User, uri: str) -> None:
