@@ -27,6 +27,8 @@ logger = logging.getLogger("parley.bell")
 LAYER_TYPE = "parley"
 WORK = "work"
 READ_MARKS_EVERY_S = 1.0
+# Under load there is always work: to say so every time would take longer than much of it.
+WORK_EVERY_S = 0.02
 # A layer that does not answer must not hold up what is rung when it does again, or another is there.
 SEND_WITHIN_S = 5.0
 
@@ -46,6 +48,8 @@ class Bell:
         self._waiting: dict[str, LayerMessage] = {}
         self._sender: asyncio.Task[None] | None = None
         self._marks: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._rung_for: dict[str, bool] = {}
+        """Work that was rung for a moment ago, and whether there has been more since."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on `loop` sends. Called by whatever serves on it."""
@@ -54,6 +58,7 @@ class Bell:
                 self._loop, self._own_loop = loop, False
                 self._waiting, self._sender = {}, None
                 self._marks.clear()
+                self._rung_for.clear()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -78,7 +83,7 @@ class Bell:
 
     def ring_work(self, what: str) -> None:
         """There is work for the workers: `inbox` or `outbox`. They look by themselves too, only less often."""
-        self._hand_over(self._take, WORK, what, True)
+        self._hand_over(self._ring_work, what)
 
     def ring_read(self, stream: str, user_id: int, number: int) -> None:
         """A read mark has risen: announced with the others of this chat, at most once a second."""
@@ -97,6 +102,7 @@ class Bell:
                 threading.Thread(target=loop.run_forever, name="bell", daemon=True).start()
                 self._loop, self._own_loop = loop, True
                 self._waiting, self._sender = {}, None
+                self._rung_for.clear()
                 atexit.register(self.flush)
             return self._loop
 
@@ -145,6 +151,18 @@ class Bell:
                     logger.warning("%d of %d bells were not rung: %r", len(failed), len(batch), failed[0])
         finally:
             self._sender = None
+
+    def _ring_work(self, what: str) -> None:
+        if what in self._rung_for:
+            self._rung_for[what] = True
+            return
+        self._rung_for[what] = False
+        self._take(WORK, what, True)
+        asyncio.get_running_loop().call_later(WORK_EVERY_S, self._ring_again, what)
+
+    def _ring_again(self, what: str) -> None:
+        if self._rung_for.pop(what, False):
+            self._ring_work(what)
 
     def _mark(self, stream: str, user_id: int, number: int) -> None:
         cooling = stream in self._marks

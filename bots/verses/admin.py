@@ -90,6 +90,11 @@ class VersePages(LookOnly):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """It has no others."""
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
+        """Favourites go along, though nobody deletes them by hand."""
+        deleted, counts, _, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: Verse) -> None:
         delete_verses(verses=[obj.pk])
 

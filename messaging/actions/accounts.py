@@ -24,7 +24,7 @@ from messaging.access import require_operator
 from messaging.actions.addresses import confirm_address_of, mail_confirmation
 from messaging.actions.audit import note_deed
 from messaging.actions.chats import depart
-from messaging.actions.contacts import unlink_contact
+from messaging.actions.contacts import forget_contacts
 from messaging.actions.credentials import access_changed
 from messaging.actions.invitations import require_invitation
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
@@ -41,7 +41,7 @@ from messaging.errors import (
     TooMany,
     Unauthorized,
 )
-from messaging.models import WEB, Chat, Contact, LoginFailure, Member, Ticket, Token, User
+from messaging.models import Chat, LoginFailure, Member, Ticket, Token, User
 from messaging.queries.credentials import Credential, credential_with_key, ticket_digest
 from messaging.queries.users import holders_of
 
@@ -344,8 +344,7 @@ def _leave_everything(user: User) -> None:
             close_thread(user=user, chat=uri)
         else:
             _leave(user, uri)
-    for contact in Contact.objects.filter(user=user).exclude(platform=WEB):
-        unlink_contact(user=user, contact=contact.pk)
+    forget_contacts(user=user)
 
 
 def _leave(user: User, uri: str) -> None:

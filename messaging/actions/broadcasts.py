@@ -86,6 +86,10 @@ def draft_broadcast_to_everybody(
 def _new(
     bot: str, content: AnyContent, *, author: User | None = None, author_contact: Contact | None = None
 ) -> Broadcast:
+    if not (author is not None and author.is_operator) and not (
+        author_contact is not None and _is_operator(author_contact)
+    ):
+        raise Forbidden("Only operators may do that.", code="not_an_operator")
     return Broadcast.objects.create(
         bot=bot,
         text=text_of(content),
@@ -147,10 +151,15 @@ def _draft_of(broadcast: int, user: User | None, contact: Contact | None) -> Bro
     if row is None:
         raise NotFound("There is no such broadcast.", code="no_such_broadcast")
     by_user = user is not None and row.author_id == user.pk and user.is_operator
-    by_contact = contact is not None and row.author_contact_id == contact.pk
+    by_contact = contact is not None and row.author_contact_id == contact.pk and _is_operator(contact)
     if not (by_user or by_contact):
         raise Forbidden("Only whoever wrote it may decide that.", code="not_the_author")
     return row
+
+
+def _is_operator(contact: Contact) -> bool:
+    """Whoever has linked an operator's account is one."""
+    return contact.user is not None and contact.user.is_operator
 
 
 def pause_broadcast(*, operator: User, broadcast: int) -> Broadcast:
@@ -205,13 +214,16 @@ def forget_drafts() -> int:
 
 def hand_over_broadcasts() -> int:
     """Hands over some of what is to be sent, and notes what has become of the rest. How many it handed over."""
-    return sum(
-        _go_on(broadcast)
-        for broadcast in Broadcast.objects.filter(state=Broadcast.State.RUNNING).order_by("pk")
-    )
+    handed = Recipient.objects.filter(broadcast=OuterRef("pk"), state=Recipient.State.HANDED)
+    stopped = Broadcast.objects.filter(state__in=[Broadcast.State.PAUSED, Broadcast.State.CANCELLED])
+    for broadcast in stopped.filter(Exists(handed)):
+        settle_broadcast(broadcast)
+    running = Broadcast.objects.filter(state=Broadcast.State.RUNNING).order_by("pk")
+    return sum(_go_on(broadcast) for broadcast in running)
 
 
 def _go_on(broadcast: Broadcast) -> int:
+    bot = enlist_bots([broadcast.bot])[broadcast.bot]
     recipients = Recipient.objects.filter(broadcast=broadcast)
     on_the_way = recipients.filter(
         state=Recipient.State.HANDED, delivery__state=Delivery.State.WAITING, delivery__attempts=0
@@ -222,7 +234,7 @@ def _go_on(broadcast: Broadcast) -> int:
     handed = 0
     for recipient in waiting.order_by("pk")[: max(0, MAX_ON_THE_WAY - on_the_way)]:
         try:
-            handed += _hand_over(broadcast, recipient)
+            handed += _hand_over(broadcast, bot, recipient)
         except ParleyError as error:
             # One recipient that cannot be reached must not keep it from the others.
             if error.permanent:
@@ -231,8 +243,7 @@ def _go_on(broadcast: Broadcast) -> int:
     return handed
 
 
-def _hand_over(broadcast: Broadcast, recipient: Recipient) -> bool:
-    bot = enlist_bots([broadcast.bot])[broadcast.bot]
+def _hand_over(broadcast: Broadcast, bot: User, recipient: Recipient) -> bool:
     contact = recipient.contact or _contact_of_user(bot, recipient.user)
     with log.writing(contact.chat.uri) as chat_log:
         contact.refresh_from_db(fields=["banned_at", "unreachable_at", "heard_at"])
@@ -258,10 +269,14 @@ def _hand_over(broadcast: Broadcast, recipient: Recipient) -> bool:
 def _contact_of_user(bot: User, user: User | None) -> Contact:
     """The user as a contact of the bot, in the thread of the two, which is opened if there is none."""
     assert user is not None
-    open_thread(user=bot, username=user.username)
-    return Contact.objects.select_related("chat", "user").get(
+    met = Contact.objects.select_related("chat", "user").filter(
         platform=WEB, account=bot.bot_name, external_id=str(user.pk)
     )
+    contact = met.filter(chat__state=Chat.State.ACTIVE).first()
+    if contact is None:
+        open_thread(user=bot, username=user.username)
+        contact = met.get()
+    return contact
 
 
 def _skip(recipient: Recipient, code: str, reason: str) -> bool:

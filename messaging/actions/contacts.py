@@ -18,7 +18,7 @@ from messaging.actions.answers import ring_desk
 from messaging.errors import Conflict, NotFound
 from messaging.heard import Heard, Kind, Profile
 from messaging.log import ChatLog
-from messaging.models import WEB, Chat, Contact, Delivery, Inbound, LinkCode, Message, User
+from messaging.models import WEB, BotState, Chat, Contact, Delivery, Inbound, LinkCode, Message, User
 
 LINK_CODE_S = 15 * 60
 LINK_PREFIX = "link_"
@@ -263,6 +263,18 @@ def unlink_contact(*, user: User, contact: int) -> None:
 def leave_account(contact: Contact) -> None:
     """The same, as the contact wishes. Inside a transaction in which the contact is saved."""
     contact.user = None
+
+
+def forget_contacts(*, user: User) -> None:
+    """The account ends: its links are undone, and what bots knew of it in threads is forgotten."""
+    for contact in Contact.objects.filter(user=user):
+        if contact.platform == WEB:
+            with changing(contact.pk) as (_, row):
+                row.chosen_language = row.time_zone = row.place = row.referral = ""
+                row.latitude = row.longitude = None
+                BotState.objects.filter(contact=row).delete()
+        else:
+            unlink_contact(user=user, contact=contact.pk)
 
 
 def _spend(code: str, **conditions: Any) -> LinkCode | None:

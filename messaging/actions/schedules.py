@@ -17,6 +17,8 @@ from messaging.models import Schedule
 LEASE = timedelta(minutes=10)
 """After so long a run whose worker has not said that it is done is begun again."""
 
+NOTHING_TO_DO = "done: 0"
+
 logger = logging.getLogger("parley.schedules")
 
 
@@ -96,7 +98,8 @@ def _outcome_of(schedule: Schedule, due_at: datetime) -> str:
 
 
 def _note(schedule: Schedule, outcome: str) -> None:
-    logger.info("%s: %s", schedule.name, outcome)
+    # One that comes every minute would fill the log with nothing.
+    logger.log(logging.DEBUG if outcome == NOTHING_TO_DO else logging.INFO, "%s: %s", schedule.name, outcome)
     Schedule.objects.filter(pk=schedule.pk).update(last_at=timezone.now(), last_outcome=outcome[:300])
 
 

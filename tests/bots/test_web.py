@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from messaging.actions.accounts import delete_account
 from messaging.actions.bots import enlist_bots
 from messaging.models import BotState, Chat, Contact, Delivery, Inbound, User
 from tests.api.door import Answer, Caller
@@ -127,3 +128,14 @@ async def test_after_a_closed_thread_the_bot_knows_them_in_the_next(worker: Work
     await worker.settled()
     assert await again.texts() == ["count", "2"]
     assert await Chat.objects.filter(kind="thread").acount() == 2
+
+
+async def test_who_deletes_their_account_is_forgotten_by_bots(worker: Worker, at: Visitor) -> None:
+    await at.post("messages/", text="count")
+    await at.post("messages/", text="/slowly")
+    await worker.settled()
+    alice = await User.objects.aget(username="alice")
+    await sync_to_async(delete_account)(user=alice)
+    assert not await BotState.objects.aexists()
+    contact = await Contact.objects.select_related("user").aget()
+    assert (contact.chosen_language, contact.display_name) == ("", "deleted user")

@@ -17,6 +17,7 @@ from messaging.actions.chats import add_member, leave_room
 from messaging.actions.contacts import create_link_code
 from messaging.actions.deliveries import pause_account
 from messaging.actions.inbounds import claim_inbounds, handle_inbound, park_inbound
+from messaging.actions.incoming import create_incoming
 from messaging.actions.journal import store_inbounds
 from messaging.actions.messages import post_message
 from messaging.actions.retention import claim_chore
@@ -99,8 +100,10 @@ def _something_of_contacts(alice: User) -> None:
     pause_account(platform="paper", account="parrot", seconds=1, reason="Too many.")
     create_link_code(user=alice)
     hello = Text(text="<script>hello</script>")
-    draft_broadcast(bot="parrot", content=hello, author=alice, contacts=[claimed.contact.pk])
+    boss = User.objects.create_superuser("boss", "", PASSWORD)
+    draft_broadcast(bot="parrot", content=hello, author=boss, contacts=[claimed.contact.pk])
     BotSetting.objects.create(bot="parrot", key="log_chat", value="feed")
+    create_incoming(operator=boss, chat="feed", username="builds")
 
 
 def test_every_model_is_there() -> None:

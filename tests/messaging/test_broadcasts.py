@@ -133,7 +133,7 @@ def test_confirming_raced_works_once(olive: User) -> None:
 
 
 def test_only_its_author_decides(olive: User, charlie: User) -> None:
-    (ada, ben) = people(2)
+    [ada, ben] = people(1, user=olive) + people(1)
     other = User.objects.create_superuser("root", "", "correct-horse-battery")
     by_user = draft_broadcast(bot="verses", content=HELLO, author=olive, contacts=[ada.pk])
     by_contact = draft_broadcast(bot="verses", content=HELLO, author_contact=ada, contacts=[ben.pk])
@@ -144,6 +144,9 @@ def test_only_its_author_decides(olive: User, charlie: User) -> None:
                     decide(broadcast=draft.pk, **whose)
                 assert refused.value.code == "not_the_author"
     assert Broadcast.objects.filter(state="draft").count() == 2
+    Contact.objects.filter(pk=ada.pk).update(user=charlie)
+    with pytest.raises(Forbidden):  # it is not the operator's any more
+        confirm_broadcast(broadcast=by_contact.pk, contact=Contact.objects.get(pk=ada.pk))
     with pytest.raises(NotFound):
         confirm_broadcast(broadcast=0, user=olive)
 
@@ -173,6 +176,11 @@ def test_a_draft_nobody_decides_about_is_forgotten(olive: User) -> None:
 
 
 def test_charlie_decides_nothing(olive: User, charlie: User) -> None:
+    (of_charlie,) = people(1, user=charlie)
+    for author in ({"author": charlie}, {"author_contact": of_charlie}, {}):
+        with pytest.raises(Forbidden) as refused:
+            draft_broadcast_to_everybody(bot="verses", content=HELLO, **author)
+        assert refused.value.code == "not_an_operator"
     broadcast = confirmed(olive, people(1))
     for decide in (pause_broadcast, resume_broadcast, cancel_broadcast):
         with pytest.raises(Forbidden) as refused:
@@ -197,6 +205,7 @@ def test_pausing_resuming_and_cancelling(olive: User, monkeypatch: pytest.Monkey
     cancel_broadcast(operator=olive, broadcast=broadcast.pk)
     assert hand_over_broadcasts() == 0
     assert Message.objects.count() == 6
+    assert progress(broadcast) == Progress(total=10, sent=6, skipped=4)
     assert skipped_because(broadcast.pk) == [("cancelled", "The broadcast was cancelled.", 4)]
     for decide in (pause_broadcast, resume_broadcast, cancel_broadcast):
         with pytest.raises(Conflict) as refused:

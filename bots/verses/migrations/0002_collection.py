@@ -1,4 +1,4 @@
-"""The starter collection, and the schedule of the verse of the day."""
+"""The starter collection, and the schedules of the verse of the day and of the action log's clean-up."""
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -29,9 +29,9 @@ def create(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         for each in verses
         if isinstance(each, NewVerse)
     )
-    apps.get_model("messaging", "Schedule").objects.create(
-        name="Verse of the day", chore="verses.daily", cron="* * * * *"
-    )
+    schedules = apps.get_model("messaging", "Schedule").objects
+    schedules.create(name="Verse of the day", chore="verses.daily", cron="* * * * *")
+    schedules.create(name="Weekly clean-up of the verse bot", chore="verses.clean_up", cron="30 7 * * 1")
 
 
 class Migration(migrations.Migration):

@@ -20,7 +20,7 @@ from tests.bots.paper import Paper
 from tests.messaging.soundness import assert_every_log_is_sound
 from tests.webhooks.conftest import _threads_end, door, messenger, telegram  # noqa: F401 - fixtures
 from webhooks.outbox import Outbox
-from webhooks.platforms.base import Limits
+from webhooks.platforms.base import Limits, Platform
 from webhooks.platforms.messenger import MESSENGER
 from webhooks.platforms.telegram import TELEGRAM
 
@@ -43,7 +43,7 @@ class EveryPlatform(Worker):
     """Paper, and the platforms whose fakes a test has."""
 
     async def run(self) -> None:
-        platforms = {"paper": self.paper, "telegram": TELEGRAM, "messenger": MESSENGER}
+        platforms: dict[str, Platform] = {"paper": self.paper, "telegram": TELEGRAM, "messenger": MESSENGER}
         outbox = Outbox(self.threads, self.wakes["outbox"], platforms)
         inbox = Inbox(self.threads, outbox, self.wakes["inbox"])
         async with asyncio.TaskGroup() as group:
