@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web import http
 from zope.interface import implementer
 
+from asgi_app.daphne_wire import DaphneWire
 from asgi_app.ws_handshake import Refused, check
 from asgi_app.ws_protocol import WebSocketProtocol
 
@@ -133,6 +134,9 @@ class Request(daphne.WebRequest):
 
     def _upgrade(self) -> None:
         """Hands the connection over to a WebSocket, if the request is a proper handshake."""
+        if not DaphneWire.fits(self.channel.transport):
+            self.basic_error(501, b"Not Implemented", "WebSockets over TLS end at the proxy in front.")
+            return
         headers = [
             (name.lower(), value)
             for name, values in self.requestHeaders.getAllRawHeaders()

@@ -66,7 +66,7 @@ class WebSocketProtocol:
         "_heard_at",
         "_inbox",
         "_is_deaf",
-        "_pinged",
+        "_pinged_at",
         "_reader",
         "_server",
         "_transport",
@@ -90,7 +90,7 @@ class WebSocketProtocol:
         self._answer: Message | None = None
         self._is_deaf = False
         self._heard_at = self._connected_at = time.monotonic()
-        self._pinged = False
+        self._pinged_at = 0.0
         self._close_code = LOST
         self._end: asyncio.TimerHandle | None = None
         scope["subprotocols"] = handshake.subprotocols
@@ -256,19 +256,17 @@ class WebSocketProtocol:
         """Ends what takes too long, and asks who has been silent whether they are there."""
         server = self._server
         if self.state is State.CONNECTING:
-            if now - self._connected_at > server.websocket_connect_timeout:
+            if 0 <= server.websocket_connect_timeout < now - self._connected_at:
                 self._reject(503, b"Service Unavailable")
         elif self.state is State.OPEN:
-            silent_s = now - self._heard_at
             if 0 <= server.websocket_timeout < now - self._connected_at:
                 self.close(NORMAL, "")
-            elif silent_s <= server.ping_interval:
-                self._pinged = False
-            elif not self._pinged:
-                self._pinged = True
+            elif self._pinged_at > self._heard_at:
+                if now - self._pinged_at > server.ping_timeout:
+                    self._transport.abortConnection()
+            elif now - self._heard_at > server.ping_interval:
+                self._pinged_at = now
                 self.wire.write(_control_frame(PING, b""))
-            elif silent_s > server.ping_interval + server.ping_timeout:
-                self._transport.abortConnection()
 
     def _tell(self, what: str) -> None:
         if self._server.action_logger is not None:

@@ -135,7 +135,20 @@ async def reject(scope: Any, receive: Any, send: Any) -> None:
     await receive()
 
 
-HANDSHAKES = {"/echo": echo, "/accept": accept, "/no": reject, "/crash": crash, "/leave": silent}
+async def hesitate(scope: Any, receive: Any, send: Any) -> None:
+    """Never answers the handshake."""
+    while (await receive())["type"] != "websocket.disconnect":
+        continue
+
+
+HANDSHAKES = {
+    "/hesitate": hesitate,
+    "/echo": echo,
+    "/accept": accept,
+    "/no": reject,
+    "/crash": crash,
+    "/leave": silent,
+}
 
 
 def farewell(code: int, reason: str) -> bytes:

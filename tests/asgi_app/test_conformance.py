@@ -171,7 +171,8 @@ def test_however_it_is_cut(piece: int) -> None:
 
 def read_in_pieces(data: bytes, piece: int) -> tuple[list[tuple[int, bytes]], int | None]:
     """What a reader makes of it, up to the end that it leads to."""
-    reader, read = FrameReader(MAX_BYTES), []
+    reader = FrameReader(MAX_BYTES)
+    read: list[tuple[int, bytes]] = []
     try:
         for at in range(0, len(data), piece):
             for opcode, payload in reader.feed(data[at : at + piece]):

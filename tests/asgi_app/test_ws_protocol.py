@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.asgi_app.conftest import PLAIN_DAPHNE, ServerProcess
+from tests.asgi_app.conftest import OURS, PLAIN_DAPHNE, ServerProcess
 from tests.asgi_app.raw import BINARY, CLOSE, PING, PONG, TEXT, RawSocket, wait_for
 
 MAX_FRAME_BYTES = 512 * 1024
@@ -117,6 +117,23 @@ def test_a_socket_whose_application_ended_is_closed(server: ServerProcess, end: 
     with RawSocket(server.port) as alice:
         alice.say(end)
         assert alice.read_close() == (1011, "internal error")
+
+
+def test_who_is_silent_is_asked_and_who_does_not_answer_is_dropped(start: Any) -> None:
+    """The server looks every two seconds."""
+    patience = ("--ping-interval", "1", "--ping-timeout", "1", "--websocket_connect_timeout", "1")
+    server = start((*OURS, *patience))
+    with RawSocket(server.port) as polite, RawSocket(server.port) as mute:
+        with RawSocket(server.port, "/hesitate") as waiting:
+            assert waiting.handshake.startswith("HTTP/1.1 503 ")
+        for _ in range(2):
+            assert polite.read(2) == bytes((0x80 | PING, 0))
+            polite.send_frame(PONG)
+        assert mute.read(2) == bytes((0x80 | PING, 0))
+        with pytest.raises(ConnectionResetError):
+            mute.read_to_end()
+        polite.say("echo still here")
+        assert polite.hear() == '"still here"'
 
 
 def test_a_client_cannot_send_ahead_without_bound(server: ServerProcess) -> None:

@@ -27,6 +27,8 @@ from tests.consumers.sdk import PythonClient
 from tests.live_server import LiveServer
 
 POSTS_PER_COMMIT = 100
+# A file may have a second stage on the same database.
+_numbers = itertools.count(1)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,7 +70,6 @@ class Stage:
     def __init__(self, server: LiveServer) -> None:
         self.server = server
         self._database = DatabaseThreads("stage", 2)
-        self._numbers = itertools.count(1)
         self._voices: dict[int, PythonClient] = {}
 
     async def close(self) -> None:
@@ -81,7 +82,7 @@ class Stage:
         return await self._database.run(function, *args, **kwargs)
 
     async def actor(self, name: str) -> Actor:
-        return await self.act(new_actor, f"{name}{next(self._numbers)}")
+        return await self.act(new_actor, f"{name}{next(_numbers)}")
 
     async def cast(self) -> Cast:
         olive = await self.actor("olive")
