@@ -406,7 +406,7 @@ def test(only: str | None, arguments: Sequence[str]) -> None:
         checks = Checks(Path(directory), arguments)
         for step in (step for step in steps if not step.has_tests):
             checks.take(step)
-        if not checks.failed:
+        if not checks.failed and any(step.has_tests for step in steps):
             say(
                 "\nThe tests run now, a few minutes, on each stack beside the other; what they say comes at their end."
             )
