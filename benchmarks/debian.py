@@ -1,9 +1,12 @@
 """Servers from Debian's archive, unpacked into the cache: nothing is installed, nobody need be root."""
 
+import contextlib
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peer import Missing
@@ -15,13 +18,26 @@ def unpacked(cache: Path, *packages: str) -> Path:
         raise Missing("it comes from Debian's archive, and this is not Debian")
     release = platform.freedesktop_os_release().get("VERSION_CODENAME", "debian")
     folder = cache / release / packages[0]
-    done = folder / "done"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *packages]
-        if subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL).returncode:
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        # Others may be at it too: it is there whole, or not at all.
+        with tempfile.TemporaryDirectory(dir=cache) as mine:
+            _unpack(Path(mine), packages)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                (Path(mine) / "root").rename(folder)
+    return folder
+
+
+def _unpack(folder: Path, packages: Sequence[str]) -> None:
+    command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *packages]
+    if not _succeeds(command, folder):
+        _succeeds(["apt-get", "update", "-q"], folder)
+        if not _succeeds(command, folder):
             raise Missing("apt-get could not download it; see above (after `apt-get update` it may)")
-        for archive in folder.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "-x", archive, folder / "root"], check=True)
-        done.touch()
-    return folder / "root"
+    for archive in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", archive, folder / "root"], check=True)
+
+
+def _succeeds(command: Sequence[str], folder: Path) -> bool:
+    return subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL).returncode == 0
