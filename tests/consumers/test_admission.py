@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -78,6 +78,20 @@ def answers(*sockets: RawSocket) -> list[str]:
     return [socket.handshake.split(" ", 2)[1] for socket in sockets]
 
 
+@pytest.fixture
+async def new_process(redis_url: str) -> AsyncIterator[Callable[[], Admission]]:
+    """Makes what one process knows."""
+    made: list[Admission] = []
+
+    def make() -> Admission:
+        made.append(Admission(redis_url))
+        return made[-1]
+
+    yield make
+    for admission in made:
+        await admission.close()
+
+
 async def two_servers(start_server: Start, **env: str) -> list[LiveServer]:
     return await asyncio.gather(*(start_server(TRUSTED_PROXIES="1", **env) for _ in range(2)))
 
@@ -111,11 +125,11 @@ async def test_an_address_has_its_sockets_over_all_processes(start_server: Start
 
 @pytest.mark.needs_redis
 async def test_a_killed_process_holds_nobodys_place(
-    start_server: Start, monkeypatch: pytest.MonkeyPatch, redis_url: str, settings: Any
+    start_server: Start, monkeypatch: pytest.MonkeyPatch, new_process: Callable[[], Admission], settings: Any
 ) -> None:
     monkeypatch.setattr(admission_module, "EXPIRES_S", 1)
     settings.SOCKETS_PER_USER = 1
-    gone, left = Admission(redis_url), Admission(redis_url)
+    gone, left = new_process(), new_process()
     scope: dict[str, Any] = {"client": None}
     await (await gone.enter("live", scope)).belongs_to(1)
     seat = await left.enter("live", scope)
@@ -156,11 +170,11 @@ async def test_a_person_has_their_sockets(start_server: Start, transactional_db:
 
 @pytest.mark.needs_redis
 async def test_a_person_has_their_sockets_over_all_processes_and_redis_may_be_restarted(
-    redis_url: str, settings: Any, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+    new_process: Callable[[], Admission], settings: Any, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission_module, "REFRESH_EVERY_S", 0.1)
     settings.SOCKETS_PER_USER = 2
-    here, there = Admission(redis_url), Admission(redis_url)
+    here, there = new_process(), new_process()
     scope: dict[str, Any] = {"client": None}
     for process in (here, there):
         await (await process.enter("live", scope)).belongs_to(1)
