@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("parley.inbox")
 
 AT_ONCE = 32
+# Under load a claim for each that is done would cost more than it brings.
+CLAIM_FROM = 8
 POLL_S = 0.25
 TYPING_AFTER_S = 0.5
 SETTINGS_FOR_S = 3.0
@@ -79,7 +81,8 @@ class Inbox:
             try:
                 if self._users.keys() != bots().keys():
                     self._users = await self._threads.run(enlist_bots, list(bots()))
-                claimed = await self._threads.run(claim_inbounds, limit=AT_ONCE - len(self._tasks))
+                free = AT_ONCE - len(self._tasks)
+                claimed = await self._threads.run(claim_inbounds, limit=free) if free >= CLAIM_FROM else []
             except Exception:
                 # The database may be away: what waits there waits.
                 logger.exception("The inbox can't be read, trying again.")
@@ -89,7 +92,7 @@ class Inbox:
                 task = asyncio.create_task(self._handle(each))
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
-            if not claimed or len(self._tasks) >= AT_ONCE:
+            if not claimed:
                 await _set_within(self._wake, POLL_S)
         if self._tasks:
             await asyncio.wait(self._tasks)
