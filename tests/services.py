@@ -370,6 +370,24 @@ def pytest_load_initial_conftests() -> Iterator[None]:
         raise
 
 
+# What these prove is the same on either stack, so they are left out on the embedded one.
+TAKEN_ONCE = (
+    "tests/asgi_app/test_conformance.py",
+    "tests/asgi_app/test_daphne_wire.py",
+    "tests/asgi_app/test_handler.py",
+    "tests/asgi_app/test_http_protocol.py",
+    "tests/asgi_app/test_inbox.py",
+    "tests/asgi_app/test_proxies.py",
+    "tests/asgi_app/test_server.py",
+    "tests/asgi_app/test_ws_",
+    "tests/benchmarks/",
+    "tests/browser/test_app_",
+    "tests/deploy/test_files.py",
+    "tests/scripts/",
+    "tests/test_",
+)
+
+
 def pytest_unconfigure() -> None:
     SERVICES.stop()
 
@@ -384,7 +402,9 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def is_possible(item: pytest.Item) -> bool:
         if STACK == "embedded":
-            return not any(item.get_closest_marker(name) for name in ("needs_postgres", "needs_redis"))
+            is_taken_once = item.nodeid.startswith(TAKEN_ONCE)
+            needs_more = any(item.get_closest_marker(name) for name in ("needs_postgres", "needs_redis"))
+            return not is_taken_once and not needs_more
         # Somebody else's servers are not ours to stop.
         ours = {"postgres": SERVICES.postgres, "valkey": SERVICES.valkey}
         return all(ours.get(name, True) for name in getattr(item, "fixturenames", ()))
