@@ -9,4 +9,4 @@ class VersesConfig(AppConfig):
     verbose_name = "Verses"
 
     def ready(self) -> None:
-        from bots.verses.actions import daily  # noqa: F401, PLC0415 - announces what schedules can do
+        from bots.verses.actions import daily, readers  # noqa: F401, PLC0415 - announces what schedules can do
