@@ -1510,6 +1510,11 @@ export interface components {
             first_name?: string;
             /** @default  */
             last_name?: string;
+            /**
+             * @description Of the link, where one is needed to sign up.
+             * @default
+             */
+            invitation?: string;
         };
         /**
          * Text
@@ -4628,6 +4633,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `sign_up_closed`, `invitation_needed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
             429: {
                 headers: {
@@ -4672,6 +4686,15 @@ export interface operations {
             };
             /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. Here: `sign_up_closed`, `invitation_needed`. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
