@@ -329,7 +329,7 @@ STEPS = (
     Step("pytest-embedded", [PYTHON, "-m", "pytest"], env={"PARLEY_TEST_STACK": "embedded"}, has_tests=True),
 )
 # So few failed tests are tried once more, by themselves: they talk to real servers, on a machine that others may use too.
-MOST_TRIED_AGAIN = 3
+MOST_TRIED_AGAIN = 5
 
 
 class Checks:
