@@ -15,12 +15,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TextIO
+from typing import NamedTuple, NoReturn
 
 # This file must parse on older Pythons, or nobody would read this sentence.
 if sys.version_info < (3, 11):  # noqa: UP036
@@ -333,51 +331,33 @@ MOST_TRIED_AGAIN = 5
 
 
 class Checks:
-    """The steps of one `test`, with what came of each; what one prints is kept together."""
+    """The steps of one `test`, and what came of each."""
 
     def __init__(self, directory: Path, arguments: Sequence[str]) -> None:
-        self.failed: list[str] = []
+        self.failed = ""
         self.results: list[str] = []
         self._directory = directory
         self._arguments = arguments
-        self._printing = threading.Lock()
 
     def take(self, step: Step) -> None:
+        say(f"\n== {step.name}")
         begun = time.monotonic()
-        # Its own, for steps that are taken side by side.
         var = self._directory / step.name
         var.mkdir()
         env = environment(
             ENV_FILE=os.devnull, VAR_DIR=str(var), SECRET_KEY=secrets.token_urlsafe(50), **step.env
         )
         options = ["--override-ini", f"cache_dir={var / 'cache'}"] if step.has_tests else []
-        command = [str(part) for part in (*step.command, *options, *self._arguments)]
-        with (self._directory / f"{step.name}.log").open("w+") as log:
-            passed = self._succeeds(command, step, env, log)
-            again = failed_tests(var / "cache") if not passed and step.has_tests else []
-            if 0 < len(again) <= MOST_TRIED_AGAIN:
-                passed = self._succeeds([*command, "--last-failed"], step, env, log)
-            log.seek(0)
-            with self._printing:
-                say(f"\n== {step.name}\n{log.read().rstrip()}")
+        command = [*step.command, *options, *self._arguments]
+        passed = succeeds(command, cwd=step.cwd, env=env)
+        again = failed_tests(var / "cache") if not passed and step.has_tests else []
+        if 0 < len(again) <= MOST_TRIED_AGAIN:
+            passed = succeeds([*command, "--last-failed"], cwd=step.cwd, env=env)
         word = "passed" if passed else "FAILED"
         self.results.append(f"  {step.name:<16} {word}  {time.monotonic() - begun:6.1f} s")
         self.results += [f"    only at the second try: {test}" for test in again if passed]
         if not passed:
-            self.failed.append(step.name)
-
-    @staticmethod
-    def _succeeds(command: Sequence[str], step: Step, env: Mapping[str, str], log: TextIO) -> bool:
-        finished = subprocess.run(
-            command,
-            cwd=step.cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        return finished.returncode == 0
+            self.failed = step.name
 
 
 def failed_tests(cache: Path) -> list[str]:
@@ -404,22 +384,16 @@ def test(only: str | None, arguments: Sequence[str]) -> None:
 
     with tempfile.TemporaryDirectory(prefix="parley-checks-") as directory:
         checks = Checks(Path(directory), arguments)
-        for step in (step for step in steps if not step.has_tests):
+        for step in steps:
             checks.take(step)
-        if not checks.failed and any(step.has_tests for step in steps):
-            say(
-                "\nThe tests run now, a few minutes, on each stack beside the other; what they say comes at their end."
-            )
-            # Side by side: they wait for servers, browsers and clocks more than they compute.
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(checks.take, (step for step in steps if step.has_tests)))
+            if checks.failed:
+                break
 
     say(f"\n  {'set-up':<16} ready   {set_up_s:6.1f} s")
     say("\n".join(checks.results))
     say(f"  {'total':<16} {'FAILED' if checks.failed else 'passed'}  {time.monotonic() - started:6.1f} s")
     if checks.failed:
-        name = checks.failed[0]
-        raise Stop(f"{name} failed; by itself: python3 scripts/dev.py test --only {name}")
+        raise Stop(f"{checks.failed} failed; by itself: python3 scripts/dev.py test --only {checks.failed}")
 
 
 # --- The others ------------------------------------------------------------------------------------------------
