@@ -36,7 +36,7 @@ class NameConverter(UriConverter):
 
 
 class DeviceConverter(UriConverter):
-    regex = "[0-9a-f]{15}"
+    regex = "[0-9a-f]{15,16}"
 
 
 class NumberConverter:

@@ -13,7 +13,7 @@ from messaging.models.incoming import IncomingWebhook
 from messaging.models.member import Interval, Member
 from messaging.models.message import Message
 from messaging.models.schedule import Schedule
-from messaging.models.user import LoginFailure, Ticket, Token, User
+from messaging.models.user import LoginFailure, PageSession, Ticket, Token, User
 
 __all__ = [
     "WEB",
@@ -35,6 +35,7 @@ __all__ = [
     "Member",
     "Message",
     "Pace",
+    "PageSession",
     "Recipient",
     "Schedule",
     "ThreadSlot",

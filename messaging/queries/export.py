@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from messaging.models import Member, Message, Token, User
+from messaging.models import Member, Message, User
+from messaging.queries.devices import devices_of
 
 
 def data_of(user: User) -> dict[str, Any]:
@@ -22,11 +23,12 @@ def data_of(user: User) -> dict[str, Any]:
         },
         "devices": [
             {
-                "name": token.name,
-                "signed_in_at": token.created.isoformat(),
-                "expires_at": token.expiry.isoformat() if token.expiry else None,
+                "name": device.name,
+                "signed_in_at": device.created_at.isoformat(),
+                "seen_at": device.seen_at.isoformat() if device.seen_at else None,
+                "expires_at": device.expires_at.isoformat() if device.expires_at else None,
             }
-            for token in Token.objects.filter(user=user).order_by("created")
+            for device in devices_of(user)
         ],
         "chats": [
             {
