@@ -175,6 +175,13 @@ LIVE_THREADS = env.int("LIVE_THREADS", 8)
 LIVE_PING_S = env.float("LIVE_PING_S", 25.0)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
+WORKER_METRICS_ADDRESS = env.str(
+    "WORKER_METRICS_ADDRESS",
+    "",
+    validate=validate.Regexp(
+        r"^$|^[^\s]+:\d{1,5}$", error="WORKER_METRICS_ADDRESS is host:port, e.g. 127.0.0.1:9100."
+    ),
+)
 # --- The community -------------------------------------------------------------------------------------------
 
 EXCLUSIVE_THREADS = env.bool("EXCLUSIVE_THREADS", True)
