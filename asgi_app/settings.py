@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "frontend.pages.errors.ErrorPageMiddleware",
+    "frontend.pages.views.terms.TermsMiddleware",
 ]
 CSRF_FAILURE_VIEW = "frontend.pages.errors.csrf_failure"
 
@@ -174,7 +175,6 @@ HTTP_THREADS = env.int("HTTP_THREADS", 8)
 LIVE_THREADS = env.int("LIVE_THREADS", 8)
 LIVE_PING_S = env.float("LIVE_PING_S", 25.0)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
-
 WORKER_METRICS_ADDRESS = env.str(
     "WORKER_METRICS_ADDRESS",
     "",
@@ -182,6 +182,7 @@ WORKER_METRICS_ADDRESS = env.str(
         r"^$|^[^\s]+:\d{1,5}$", error="WORKER_METRICS_ADDRESS is host:port, e.g. 127.0.0.1:9100."
     ),
 )
+
 # --- The community -------------------------------------------------------------------------------------------
 
 EXCLUSIVE_THREADS = env.bool("EXCLUSIVE_THREADS", True)

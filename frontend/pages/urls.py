@@ -17,6 +17,7 @@ from frontend.pages.views import (
     people,
     rooms,
     second_factor,
+    terms,
     threads,
 )
 
@@ -83,6 +84,9 @@ urlpatterns = [
     path("account/delete/", accounts.delete, name="account-delete"),
     path("account/address/mail/", addresses.mail_again, name="address-mail"),
     path("email/confirm/<str:token>/", addresses.confirm, name="address-confirm"),
+    path("terms/", terms.terms, name="terms"),
+    path("terms/accept/", terms.accept, name="terms-accept"),
+    path("privacy/", terms.privacy, name="privacy"),
     path("live-check/", live_check.live_check, name="live-check"),
     path("account/second-factor/", second_factor.second_factor, name="second-factor"),
     path("account/second-factor/offer/", second_factor.offer, name="second-factor-offer"),

@@ -26,8 +26,9 @@ from messaging.actions.chats import depart
 from messaging.actions.contacts import forget_contacts
 from messaging.actions.credentials import access_changed
 from messaging.actions.devices import forget_devices
-from messaging.actions.invitations import require_invitation
+from messaging.actions.invitations import require_invitation, use_invitation
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
+from messaging.actions.terms import accept_terms, shown
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
@@ -58,10 +59,14 @@ def sign_up(
     last_name: str = "",
     address: str = "",
     invitation: str = "",
+    terms_version: int | None = None,
+    privacy_version: int | None = None,
+    door: str = "rest",
     is_bot: bool = False,
 ) -> User:
     """A new account. Raises `Invalid` with the fields that are wrong; and for who comes from an `address`, `Forbidden`
-    where SIGN_UP does not let them.
+    where SIGN_UP does not let them. They accept the terms and the privacy text in the versions that they were shown,
+    which are those in force if they do not say.
 
     An e-mail address is the account's alone when it has been confirmed; until then nobody is told whether others name
     it too (`messaging/actions/addresses.py`).
@@ -82,6 +87,10 @@ def sign_up(
         with transaction.atomic():
             user.save()
             _begin_in_feed(user)
+            if address:
+                use_invitation(invitation)
+                versions = shown(terms_version, privacy_version)
+                accept_terms(user=user, terms=versions.terms, privacy=versions.privacy, door=door)
     except IntegrityError:
         raise _username_taken() from None
     mail_confirmation(user)

@@ -51,6 +51,12 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     second_factor_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when every log-in takes a one-time code."
     )
+    accepted_terms = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The last version of the terms that they have accepted."
+    )
+    accepted_privacy = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The same of the privacy text."
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -86,6 +92,11 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     def lacks_second_factor(self) -> bool:
         """Whether whatever rights there are wait until one is set up."""
         return bool(settings.SECOND_FACTOR_REQUIRED) and self.second_factor_at is None
+
+    @property
+    def waits_for_second_factor(self) -> bool:
+        """Whether there are any rights that do."""
+        return self.lacks_second_factor and (self.is_staff or super().has_perm("messaging.operate"))
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         return not self.lacks_second_factor and super().has_perm(perm, obj)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from messaging.models import Member, Message, User
+from messaging.models import Acceptance, Member, Message, User
 from messaging.queries.devices import devices_of
 
 
@@ -21,6 +21,10 @@ def data_of(user: User) -> dict[str, Any]:
             "second_factor_since": user.second_factor_at.isoformat() if user.second_factor_at else None,
             "suspended_at": user.suspended_at.isoformat() if user.suspended_at else None,
         },
+        "accepted": [
+            {"what": each.kind, "version": each.version, "at": each.accepted_at.isoformat()}
+            for each in Acceptance.objects.filter(user=user).order_by("pk")
+        ],
         "devices": [
             {
                 "name": device.name,

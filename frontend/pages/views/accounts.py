@@ -23,19 +23,25 @@ from messaging.actions.devices import end_page_session
 from messaging.errors import ParleyError
 from messaging.queries.contacts import linked_contacts
 from messaging.queries.devices import device_of_session
+from messaging.queries.terms import versions_in_force
 from messaging.queries.users import active_thread_uri
 
 
 def sign_up(request: HttpRequest) -> HttpResponse:
     if visitor(request) is not None:
         return _onwards(request)
-    invitation = {"invitation": request.GET.get("invitation", "")}
-    form = SignUpForm(request.POST if request.method == "POST" else None, initial=invitation)
+    now = versions_in_force()
+    initial = {
+        "invitation": request.GET.get("invitation", ""),
+        "terms_version": now.terms,
+        "privacy_version": now.privacy,
+    }
+    form = SignUpForm(request.POST if request.method == "POST" else None, initial=initial)
     if not form.is_bound or not form.is_valid():
         return _entrance(request, form, status_of_form(form))
     username, password = form.cleaned_data["username"], form.cleaned_data["password"]
     try:
-        user = accounts.sign_up(address=address_of(request), **form.cleaned_data)
+        user = accounts.sign_up(address=address_of(request), door="page", **form.cleaned_data)
     except ParleyError as refusal:
         if refusal.code == "username_taken" and _signed_in_as(request, username, password):
             return _onwards(request)
