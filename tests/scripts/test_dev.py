@@ -131,3 +131,25 @@ def test_a_test_that_fails_has_a_second_try_and_is_named(
     assert result in checks.results[0]
     assert checks.failed == ("" if mends else "luck")
     assert ("test_luck.py::test_luck" in " ".join(checks.results[1:])) is mends
+
+
+def test_what_fails_beside_the_others_ends_them_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    module = runpy.run_path(str(ROOT / "scripts" / "checks.py"))
+    step = module["Step"]
+    checks = module["Checks"](tmp_path, [])
+    checks.take_all(
+        [step("long", ["sleep", "60"]), step("never", ["false"])],
+        [step("good", ["echo", "all is well"]), step("bad", ["sh", "-c", "echo it is not; false"])],
+    )
+    assert checks.failed == "bad"
+    assert [line.split()[:2] for line in checks.results] == [
+        ["good", "passed"],
+        ["bad", "FAILED"],
+        ["long", "stopped"],
+    ]
+    told = capfd.readouterr().out
+    assert told.index("== good") < told.index("all is well") < told.index("== bad") < told.index("it is not")
+    assert "never" not in told
