@@ -314,7 +314,9 @@ class Person:
         except httpx.TransportError as error:
             self._toll.http_errors[type(error).__name__] += 1
             return None
-        if answer.is_server_error:
+        # Whoever was only to read asks again; a post that a limit refuses has not been posted.
+        is_limited = answer.status_code == httpx.codes.TOO_MANY_REQUESTS and method == "GET"
+        if answer.is_server_error or is_limited:
             self._toll.http_errors[str(answer.status_code)] += 1
             return None
         return answer

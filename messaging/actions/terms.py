@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from messaging.errors import Forbidden, Invalid
-from messaging.models import Acceptance, TermsText, User
+from messaging.models import Acceptance, Deployment, TermsText, User
 from messaging.queries.terms import Kind, Versions, versions_in_force
 
 MAX_LENGTH = 100_000
@@ -23,11 +23,12 @@ def publish_terms(*, user: User, kind: Kind, language: str, text: str, ask_again
     if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", language) or not text or len(text) > MAX_LENGTH:
         raise Invalid("A text has a language, such as en or pt-br, and says something.")
     with transaction.atomic():
-        # Whoever publishes at the same moment waits here, or is refused by the constraint.
+        # Whoever publishes at the same moment waits here.
+        Deployment.objects.select_for_update().get(pk=1)
         last = TermsText.objects.filter(kind=kind).aggregate(last=Max("version"))["last"] or 0
         version = last + 1 if ask_again or not last else last
-        row, _ = TermsText.objects.update_or_create(
-            kind=kind, version=version, language=language, defaults={"text": text, "published_by": user}
+        row = TermsText.objects.create(
+            kind=kind, version=version, language=language, text=text, published_by=user
         )
     caches["process"].delete("terms")
     return row

@@ -84,9 +84,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("kind", "version", "language"), name="terms_text_once")
-                ],
+                "indexes": [models.Index(fields=["kind", "version"], name="terms_text_version")],
             },
         ),
     ]

@@ -13,7 +13,9 @@ class Kind(models.TextChoices):
 
 
 class TermsText(models.Model):
-    """One version of one of the texts, in one language. Before the first there is the one that comes along, version 0."""
+    """One version of one of the texts, in one language; of several the last, which corrects the others: what somebody
+    accepted can be read here for ever. Before the first there is the one that comes along, version 0.
+    """
 
     kind = models.CharField(max_length=8, choices=Kind)
     version = models.PositiveIntegerField()
@@ -23,9 +25,7 @@ class TermsText(models.Model):
     published_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "version", "language"], name="terms_text_once"),
-        ]
+        indexes = [models.Index(fields=["kind", "version"], name="terms_text_version")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.version} ({self.language})"

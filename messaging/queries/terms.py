@@ -62,6 +62,7 @@ def has_still_to_accept(user: User) -> bool:
 def terms_in_force(kind: Kind, languages: Iterable[str] = ()) -> Terms:
     """In the first of the reader's `languages` that there is."""
     last = TermsText.objects.filter(kind=kind).order_by("-version").values("version")[:1]
+    # Of several in one language the last, which corrects the others.
     texts = {
         row.language: row for row in TermsText.objects.filter(kind=kind, version__in=last).order_by("pk")
     }

@@ -1,6 +1,7 @@
 """Terms and privacy: shown to everybody, accepted by whoever signs up, edited in the admin, and asked about again."""
 
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -12,10 +13,11 @@ from django.utils import timezone
 
 from messaging.actions.terms import publish_terms
 from messaging.errors import Forbidden
-from messaging.models import Acceptance, Message, User
+from messaging.models import Acceptance, Message, TermsText, User
 from messaging.queries.terms import REMEMBERED_S, Versions, versions_lately
 from tests.api.door import Caller
 from tests.conftest import PASSWORD
+from tests.messaging.together import together
 from tests.pages.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,8 @@ def test_a_new_version_is_asked_about_at_the_next_page_and_nothing_is_lost(root:
     publish(root, "Be very kind.", ask_again=False)
     assert as_alice.open("/people/").url == "/people/", "a correction asks nobody"
     assert "Be very kind." in as_alice.open("/terms/").content.said
+    kept = list(TermsText.objects.order_by("pk").values_list("version", "text"))
+    assert kept == [(1, "Be kind."), (1, "Be very kind.")], "what was accepted can still be read"
     publish(root, "We keep nothing.", kind="privacy")
     assert as_alice.open("/people/").url.startswith("/terms/accept/")
     publish(root, "We keep everything.", kind="privacy")
@@ -167,6 +171,14 @@ def test_only_whoever_runs_the_site_publishes(root: User, olive: User, charlie: 
     assert "Who else sees it" in form, "it begins with what holds now"
     wrong = {"kind": "terms", "language": "Klingon!", "text": "x"}
     assert "Enter a valid value" in client.post("/admin/messaging/termstext/add/", wrong).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_publish_at_once_make_two_versions() -> None:
+    root = User.objects.create_superuser("root", "", PASSWORD)
+    publish_one = partial(publish_terms, user=root, kind="terms", language="en", ask_again=True)
+    rows = together([partial(publish_one, text=f"text {number}") for number in range(4)])
+    assert sorted(row.version for row in rows if isinstance(row, TermsText)) == [1, 2, 3, 4]
 
 
 def test_what_others_publish_is_noticed_within_seconds(root: User) -> None:

@@ -1,5 +1,6 @@
 """The admin: everything can be looked at, and what is done there is done by actions."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from messaging.actions.broadcasts import draft_broadcast
 from messaging.actions.chats import add_member, leave_room
 from messaging.actions.contacts import create_link_code
 from messaging.actions.deliveries import pause_account
+from messaging.actions.devices import begin_page_session
 from messaging.actions.inbounds import claim_inbounds, handle_inbound, park_inbound
 from messaging.actions.incoming import create_incoming
+from messaging.actions.invitations import invite
 from messaging.actions.journal import store_inbounds
 from messaging.actions.messages import post_message
 from messaging.actions.retention import claim_chore
+from messaging.actions.terms import accept_terms, publish_terms
 from messaging.content import File, Text
 from messaging.heard import Arrival, said
 from messaging.models import (
@@ -41,6 +45,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 MODELS = [model._meta.model_name for model in apps.get_app_config("messaging").get_models()]
 EDITED = {"user", "botsetting", "schedule"}
+ADDED = {"invitation", "termstext"}
+"""And never edited."""
 
 
 @pytest.fixture
@@ -87,7 +93,12 @@ def _something_in_every_table(alice: User, bob: User, room: str, thread: Chat) -
     create_ticket(user=alice, token=token, session_key=None)
     LoginFailure.objects.create(key="account:alice")
     claim_chore("prune", 60)
+    begin_page_session(user=alice, session_key="a" * 32, agent="<script>hello</script>")
+    invite(operator=None, lasts=timedelta(days=1), note="<script>hello</script>")
     _something_of_contacts(alice)
+    boss = User.objects.get(username="boss")
+    publish_terms(user=boss, kind="terms", language="en", text="<script>hello</script>", ask_again=True)
+    accept_terms(user=alice, terms=1, privacy=0, door="rest")
 
 
 def _something_of_contacts(alice: User) -> None:
@@ -119,7 +130,7 @@ def test_rows_can_be_looked_at_and_neither_added_nor_deleted(root: Client, model
     page = root.get(reverse(f"admin:messaging_{model}_change", args=[row.pk]))
     assert page.status_code == 200
     assert b"<script>hello" not in listing.content + page.content
-    if model not in EDITED:
+    if model not in EDITED | ADDED:
         assert root.get(reverse(f"admin:messaging_{model}_add")).status_code == 403
     delete = reverse(f"admin:messaging_{model}_delete", args=[row.pk])
     assert root.post(delete, {"post": "yes"}).status_code == 403

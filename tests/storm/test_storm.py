@@ -34,7 +34,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FULL = os.environ.get("PARLEY_STORM") == "full"
 SEED = os.environ.get("PARLEY_STORM_SEED") or str(random.randrange(2**32))
-NO_LIMITS = dict.fromkeys(("HANDSHAKES_PER_MINUTE", "SOCKETS_PER_ADDRESS", "SOCKETS_PER_USER"), "1000000")
+LIMITS = ("ADDRESS_REQUESTS_PER_MINUTE", "HANDSHAKES_PER_MINUTE", "SOCKETS_PER_ADDRESS", "SOCKETS_PER_USER")
+NO_LIMITS = dict.fromkeys(LIMITS, "1000000")
 
 
 def plan(url: str, **changes: object) -> Plan:
