@@ -51,6 +51,7 @@ export function makeRouter(): Router {
           { path: "join/:uri", name: "join", component: () => import("./views/JoinView.vue"), props: true },
           { path: "rooms/new", name: "new-room", component: () => import("./views/NewRoomView.vue") },
           { path: "people", name: "people", component: () => import("./views/PeopleView.vue") },
+          { path: "account", name: "account", component: () => import("./views/AccountView.vue") },
           { path: "settings", name: "settings", component: () => import("./views/SettingsView.vue") },
         ],
       },
