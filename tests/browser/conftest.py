@@ -11,10 +11,11 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from messaging.actions.accounts import create_token, sign_up
 from messaging.database import DatabaseThreads
+from tests import first_rows
 from tests.browser.app_person import AppPerson
 from tests.browser.person import Person
 from tests.conftest import PASSWORD
-from tests.consumers.stage import new_session, refill_database
+from tests.consumers.stage import new_session
 from tests.live_server import LiveServer, address_of_database
 from tests.services import free_port
 
@@ -37,9 +38,9 @@ def site_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> 
     the database to themselves come before: pytest-django sees to that.
     """
     with django_db_blocker.unblock():
-        refill_database()
+        first_rows.put_back()
         yield address_of_database()
-        refill_database()
+        first_rows.put_back()
 
 
 @pytest.fixture(scope="package")
