@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from playwright.async_api import expect
+from playwright.async_api import Page, WebSocket, expect
 
 from tests.browser.app_person import AppPerson
 from tests.browser.conftest import NewAppPerson, NewPage
@@ -13,6 +13,18 @@ from tests.live_server import LiveServer
 # How long everybody is cut off; the full form is a minute.
 AWAY_S = float(os.environ.get("PARLEY_TEST_AWAY_S", "2"))
 POSTS = "**/api/chats/*/messages/"
+
+
+async def shared_workers_of(page: Page) -> int:
+    """How many the windows of this person's browser have."""
+    assert page.context.browser is not None
+    own = await (await page.context.new_cdp_session(page)).send("Target.getTargetInfo")
+    everybodys = await (await page.context.browser.new_browser_cdp_session()).send("Target.getTargets")
+    return sum(
+        each["type"] == "shared_worker"
+        and each.get("browserContextId") == own["targetInfo"]["browserContextId"]
+        for each in everybodys["targetInfos"]
+    )
 
 
 async def test_both_write_while_the_server_is_away_and_then_see_all_once_and_in_order(
@@ -30,6 +42,7 @@ async def test_both_write_while_the_server_is_away_and_then_see_all_once_and_in_
             await person.say(f"{person.name} {part}")
         await expect(person.page.locator("[data-draft-state]")).to_have_text(["Waiting to be sent"] * 2)
         await expect(person.badge).to_contain_text("2 waiting to be sent")
+    await alice.is_accessible()
     await asyncio.sleep(AWAY_S)
     await site.start()
     for person in (alice, bob):
@@ -100,6 +113,7 @@ async def test_what_is_final_says_so_and_can_be_tried_again(app_user: NewAppPers
     await bob.close_thread()
     await alice.page.context.unroute(POSTS)
     await expect(alice.page.locator("[data-draft-state]")).to_have_text("This thread is closed.")
+    await alice.is_accessible()
     await alice.press("Discard")
     await expect(alice.page.locator("[data-draft]")).to_have_count(0)
 
@@ -110,8 +124,13 @@ async def test_two_windows_of_one_person_share_what_is_pending(app_user: NewAppP
     await alice.say("one")
     await alice.sees("one")
     second = AppPerson(await alice.page.context.new_page(), alice.server, alice.name)
+    sockets: list[WebSocket] = []
+    second.page.on("websocket", sockets.append)
     await second.open(alice.path)
     await second.sees("one")
+    await second.is_live()
+    # One live connection for both, which is the shared worker's.
+    assert (await shared_workers_of(second.page), sockets) == (1, [])
     await alice.page.context.route(
         POSTS, lambda route: route.abort() if route.request.method == "POST" else route.continue_()
     )
@@ -147,6 +166,7 @@ async def test_a_revoked_device_signs_out_at_once_and_the_next_person_finds_noth
     )
     await expect(elsewhere.page.get_by_text("You have been signed out of this device.")).to_be_visible()
     await expect(elsewhere.page.get_by_text("never sent")).to_be_visible()
+    await elsewhere.is_accessible()
     await elsewhere.page.context.unroute(POSTS)
 
     # The next person of this browser, at the very same feed and thread list.

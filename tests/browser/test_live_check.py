@@ -1,5 +1,6 @@
 """The page that says why it is not live names the broken hop, in a real browser behind a real proxy, and only that one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -25,25 +26,30 @@ FORWARDED = (
 WELL = "Everything between you and the server works"
 
 
-@pytest.mark.parametrize(
-    ("inside", "verdict"),
-    [
-        (UPGRADE + FORWARDED, WELL),
-        (FORWARDED, "It is broken here: opening a live connection."),
-        (UPGRADE + FORWARDED + "proxy_read_timeout 900ms;", "It is broken here: keeping it open."),
-        (UPGRADE + FORWARDED.replace("$scheme", "https"), "It is broken here: from here to the server."),
-    ],
-)
-async def test_it_names_the_broken_hop(
-    start_server: Start, new_window: NewPage, tmp_path: Path, inside: str, verdict: str
-) -> None:
+HOPS = {
+    UPGRADE + FORWARDED: WELL,
+    FORWARDED: "It is broken here: opening a live connection.",
+    UPGRADE + FORWARDED + "proxy_read_timeout 900ms;": "It is broken here: keeping it open.",
+    UPGRADE + FORWARDED.replace("$scheme", "https"): "It is broken here: from here to the server.",
+}
+
+
+async def test_it_names_the_broken_hop(start_server: Start, new_window: NewPage, tmp_path: Path) -> None:
     server = await start_server(TRUSTED_PROXIES="1", LIVE_PING_S="2")
-    port = free_port()
-    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{server.port}; {inside} }} }}"
-    with Nginx(tmp_path, site, port):
+    ports = {free_port(): inside for inside in HOPS}
+    assert len(ports) == len(HOPS)
+    sites = (
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{server.port}; {inside} }} }}"
+        for port, inside in ports.items()
+    )
+
+    async def look(port: int, verdict: str) -> None:
         window = await new_window()
         await window.goto(f"http://127.0.0.1:{port}/live-check/")
         await expect(window.locator("[data-verdict]")).to_contain_text(verdict)
         broken = 0 if verdict == WELL else 1
         await expect(window.locator("[data-steps] > [data-well=false]")).to_have_count(broken)
         await expect(window.locator("[data-steps] .help")).to_have_count(broken)
+
+    with Nginx(tmp_path, "\n".join(sites), next(iter(ports))):
+        await asyncio.gather(*(look(port, HOPS[inside]) for port, inside in ports.items()))

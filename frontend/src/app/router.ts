@@ -102,6 +102,7 @@ export function makeRouter(): Router {
           },
           { path: "refused", name: "refused", component: () => import("./views/RefusedView.vue") },
           { path: "people", name: "people", component: () => import("./views/PeopleView.vue") },
+          { path: "account", name: "account", component: () => import("./views/AccountView.vue") },
           { path: "settings", name: "settings", component: () => import("./views/SettingsView.vue") },
         ],
       },
