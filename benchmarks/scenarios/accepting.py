@@ -12,7 +12,7 @@ def measure(bench: Bench, running: Running) -> Facts:
     assert script is not None
     wanted = bench.size.accepted
     with bench.generator.holding(
-        script, running.pid, connections=wanted, timeout=max(60, wanted / SLOWEST_PER_S), parallel=AT_ONCE
+        script, running.pids, connections=wanted, timeout=max(60, wanted / SLOWEST_PER_S), parallel=AT_ONCE
     ) as held:
         report = held.open(wanted)
     return {
