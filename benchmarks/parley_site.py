@@ -39,12 +39,11 @@ class Site:
     def running(self, process: KeptProcess, port: int, web: Sequence[int] = (), **more: object) -> Running:
         """What may be asked of it at `port`; `web`: the ports of the processes behind that, if it is another's."""
         ports = web or (port,)
-        epoch, seq = self.position("feed")
         return Running(
             process,
             clients=self._script(port),
             publisher=self._publisher("feed", [("person0", "feed")]),
-            recovering=self._script(port, recover=True, epoch=epoch, offset=seq - 1),
+            recovering=lambda: self._recovering(port),
             posting={
                 "socket": self._posting_by_socket(port),
                 "rest": self._posting_by_rest(port),
@@ -112,6 +111,10 @@ class Site:
             pong="{}",
             columns=people or self.people,
         )
+
+    def _recovering(self, port: int) -> Script:
+        epoch, seq = self.position("feed")
+        return self._script(port, recover=True, epoch=epoch, offset=seq - 1)
 
     def _returning(self, port: int, uri: str, text_bytes: int = 0) -> Returning:
         epoch, _ = self.position(uri)

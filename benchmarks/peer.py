@@ -73,7 +73,7 @@ class Threads:
 class Running:
     """A server that runs. What it is not asked about (None, or absent) it cannot do.
 
-    `clients` become subscribers of what `publisher` publishes. `recovering` do the same from a position one event behind.
+    `clients` become subscribers of what `publisher` publishes. `recovering` do the same from a position that is one event behind now.
     `posting` are writers, by the way they write: each asks for one message to be stored and told. `echo` is asked for
     what it is told. `metrics` are the server's own numbers, one dictionary for each of its processes.
     """
@@ -81,7 +81,7 @@ class Running:
     process: KeptProcess
     clients: Script | None = None
     publisher: Publisher | None = None
-    recovering: Script | None = None
+    recovering: Callable[[], Script] | None = None
     posting: Mapping[str, Script] = field(default_factory=dict)
     bot: Answering | None = None
     echo: Script | None = None

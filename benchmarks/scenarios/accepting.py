@@ -8,7 +8,7 @@ SLOWEST_PER_S = 50
 
 
 def measure(bench: Bench, running: Running) -> Facts:
-    script = running.recovering or running.clients
+    script = running.recovering() if running.recovering is not None else running.clients
     assert script is not None
     wanted = bench.size.accepted
     with bench.generator.holding(

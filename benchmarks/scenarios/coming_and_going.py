@@ -14,7 +14,7 @@ ALLOWED_BYTES_EACH = 32
 
 
 def measure(bench: Bench, running: Running) -> Facts:
-    script = running.recovering or running.clients
+    script = running.recovering() if running.recovering is not None else running.clients
     assert script is not None
     cycles = bench.size.cycles
     segment = cycles // SEGMENTS

@@ -20,6 +20,8 @@ from benchmarks.scenario import (
 
 NEIGHBOURS = 100
 MISSED = 100
+IN_A_ROOM = 0.2
+"""of those who come back to the feed: rooms are smaller"""
 PER_S = 25.0
 """events, meanwhile"""
 WITHIN_S = 120
@@ -27,9 +29,9 @@ READS_ARE_TOLD_WITHIN_S = 11.0
 """PostgreSQL's backends tell their counters when they have been idle for ten seconds, if not before."""
 
 
-def measure(stream: str, bench: Bench, running: Running) -> Facts:
+def measure(stream: str, share: float, bench: Bench, running: Running) -> Facts:
     returning = running.returning[stream]
-    crowd = bench.size.crowd
+    crowd = round(bench.size.crowd * share)
     machine.require_files(crowd + NEIGHBOURS)
     with bench.generator.holding(
         returning.script,
@@ -81,7 +83,7 @@ def _seconds(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _scenario(stream: str, key: str, title: str, method: str) -> Scenario:
+def _scenario(stream: str, key: str, title: str, method: str, *, share: float = 1.0) -> Scenario:
     return Scenario(
         key=key,
         title=title,
@@ -89,7 +91,7 @@ def _scenario(stream: str, key: str, title: str, method: str) -> Scenario:
         value=Column("s until all have all", "value", _seconds),
         better="lower",
         suits=lambda running: stream in running.returning,
-        measure=partial(measure, stream),
+        measure=partial(measure, stream, share),
         columns=(
             Column("clients", "crowd", thousands),
             Column("live again", "live", thousands),
@@ -124,4 +126,5 @@ ROOM = _scenario(
     "storm-room",
     "A reconnect storm in a room",
     "The same in a room of which all of them are members, so that each must be asked about at the database.",
+    share=IN_A_ROOM,
 )
