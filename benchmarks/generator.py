@@ -222,7 +222,7 @@ class Watch:
     def __init__(self, pids: Pids) -> None:
         self._pids = pids
         self._begun = time.monotonic()
-        self._ours_s, self._all_s = _cpu_s_of_ours(), _cpu_s_of_all()
+        self._ended_s, self._ours_s, self._all_s = _cpu_s_of_ended(), _cpu_s_of_ours(), _cpu_s_of_all()
 
     def seen(self) -> dict[str, float]:
         """In cores: what the server used, and what was used by processes that we did not start."""
@@ -234,8 +234,17 @@ class Watch:
         used_s = sum(cpu_s - before_s.get(pid, 0.0) for pid, cpu_s in ours_s.items())
         return {
             "server_cores": server_s / wall_s,
-            "other_cores": max(0.0, (_cpu_s_of_all() - self._all_s - used_s) / wall_s),
+            "other_cores": max(
+                0.0, (_cpu_s_of_all() - self._all_s - used_s - self._ended_meanwhile_s(ours_s)) / wall_s
+            ),
         }
+
+    def _ended_meanwhile_s(self, ours_s: Mapping[int, float]) -> float:
+        """What processes of ours have used since that are gone. A PostgreSQL whose clients connect for each request has one
+        for each of them.
+        """
+        counted_s = sum(cpu_s for pid, cpu_s in self._ours_s.items() if pid not in ours_s)
+        return _cpu_s_of_ended() - self._ended_s - counted_s
 
 
 def _cpu_s_of_ours() -> dict[int, float]:
@@ -255,6 +264,17 @@ def with_children(pids: Pids) -> Iterator[int]:
         yield pid
         with contextlib.suppress(psutil.NoSuchProcess):
             yield from (child.pid for child in psutil.Process(pid).children(recursive=True))
+
+
+def _cpu_s_of_ended() -> float:
+    """What those of ours have used that have ended and were waited for. Linux alone says so."""
+    us = psutil.Process()
+    used_s = 0.0
+    for process in (us, *us.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return used_s
 
 
 def _cpu_s_of_all() -> float:

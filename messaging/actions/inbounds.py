@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -242,18 +242,22 @@ class _Handling:
             note_waiting(self.contact, inbound.received_at)
 
     def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:
-        """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do."""
+        """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do. Why it was parked before
+        stays in the journal, beside what it has led to now.
+        """
         inbound = self.claimed.inbound
+        if inbound.error and not error:
+            outcome = f"{outcome}, when it was replayed"
         said = say(self.chat_log, self.contact, sayings) if sayings else []
         message_id = next((row.pk for row in said if row.contact_id is not None), inbound.message_id)
         if self.claimed.heard.kind in ANSWERABLE:
-            self.contact.heard_at = inbound.happened_at or inbound.received_at
+            self.contact.heard_at = _heard_at(self.contact, inbound)
         note_profile(self.contact, Profile.model_validate(inbound.profile))
         keep_contact(self.chat_log, self.contact, self._before)
         finished = self.claimed.still_ours().update(
             state=state,
             outcome=outcome[:200],
-            error=error,
+            error=error or inbound.error,
             apologised=inbound.apologised,
             finished_at=self.chat_log.now,
             leased_until=None,
@@ -262,6 +266,12 @@ class _Handling:
         )
         if not finished:
             raise LeaseLost("Another worker has this inbound.")
+
+
+def _heard_at(contact: Contact, inbound: Inbound) -> datetime:
+    """When the contact last said something: never later than we heard of it, and not earlier because of a replay."""
+    said_at = min(inbound.happened_at or inbound.received_at, inbound.received_at)
+    return said_at if contact.heard_at is None else max(said_at, contact.heard_at)
 
 
 def _own_saying(claimed: Claimed) -> list[Saying]:

@@ -1,5 +1,6 @@
 """Contacts, as operators and bots ask for them."""
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from messaging import shapes
@@ -109,6 +110,11 @@ def linked_contacts(user: User) -> list[ContactShape]:
     """The contacts that are linked with an account."""
     rows = Contact.objects.filter(user=user).exclude(platform=WEB).select_related("user", "taken_by")
     return [shapes.contact(row) for row in rows.order_by("pk")]
+
+
+def ways_to_bots(payload: str) -> dict[str, str]:
+    """Where a link with the payload leads to each of our accounts, by `platform/account`; empty where that is not known."""
+    return {account: f"{link}{payload}" if link else "" for account, link in settings.BOT_LINKS.items()}
 
 
 def same_person(contact: Contact) -> list[int]:

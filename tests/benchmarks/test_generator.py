@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.generator import Failed, Generator, Publisher, Report, build
+from benchmarks.generator import Failed, Generator, Publisher, Report, Watch, _cpu_s_of_ours, build
 from benchmarks.machine import Cores
 from benchmarks.script import Script, expect, send
 
@@ -218,3 +221,16 @@ async def test_too_few_letters_are_an_error(room: Room, generator: Generator) ->
     )
     with pytest.raises(Failed, match="too few letters"):
         await asyncio.to_thread(generator.ask, script, [os.getpid()], connections=CONNECTIONS, seconds=0.3)
+
+
+def test_what_processes_used_that_have_ended_are_no_strangers() -> None:
+    """Such as PostgreSQL's, of a server that connects for each request. Whoever else uses this machine is one."""
+    spin = "import time\nwhile time.process_time() < 0.3: pass"
+    command = [sys.executable, "-I", "-S", "-c", spin]
+    running = subprocess.Popen(command)
+    watch = Watch([os.getpid()])
+    start = f"import subprocess; subprocess.run({command!r}, check=True)"
+    subprocess.run([sys.executable, "-I", "-S", "-c", start], check=True)
+    running.wait()
+    least_s = 0.5 if psutil.LINUX else 0.0
+    assert least_s <= watch._ended_meanwhile_s(_cpu_s_of_ours()) < 1.5

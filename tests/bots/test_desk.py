@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 
-from messaging.actions.journal import replay_inbounds
 from messaging.models import Chat, Contact, Inbound, Member, User
 from tests.api.door import Answer, Caller
 from tests.bots.conftest import Worker, arrival, transcript
@@ -167,19 +167,52 @@ async def test_the_desk_is_read_page_by_page(worker: Worker, as_olive: Caller) -
     assert (await ask(as_olive, "GET", "/api/desk/chats/?taken=true")).body["chats"] == []
 
 
-async def test_what_is_parked_is_replayed_once(worker: Worker) -> None:
-    await worker.take(arrival("ada", "/break"))
-    [pk] = [row.pk async for row in Inbound.objects.all()]
-    await Inbound.objects.filter(pk=pk).aupdate(
-        heard={"kind": "command", "command": "start", "text": "/start"}
+async def test_a_range_of_the_journal_is_replayed_and_nothing_is_said_twice(worker: Worker) -> None:
+    """Once what broke has been mended: here, what they had said."""
+    await worker.take(*[arrival(person, text) for person in ("ada", "ben") for text in ("/break", "hi")])
+    root = await sync_to_async(User.objects.create_superuser)("root", "", "x")
+    admin = Client()
+    await sync_to_async(admin.force_login)(root)
+
+    async def replay(**fields: object) -> str:
+        page = "/admin/messaging/inbound/?platform__exact=paper"
+        sent = {"action": "replay", "_selected_action": ["0"], **fields}
+        return (await sync_to_async(admin.post)(page, sent, follow=True)).content.decode()
+
+    async def journal() -> list[tuple[str, str, bool]]:
+        rows = Inbound.objects.order_by("pk").values_list("state", "outcome", "error")
+        return [(state, outcome, "the cage is open" in error) async for state, outcome, error in rows]
+
+    # Not mended yet: parked again, without another apology.
+    first = await Inbound.objects.filter(state="parked").aearliest("pk")
+    assert "1 will be handled again." in await replay(_selected_action=[first.pk])
+    await worker.settled()
+    assert [text for _, text in await told("ada")] == [
+        "/break",
+        "Sorry, something went wrong. It has been written down.",
+        "hi",
+        "hi",
+    ]
+    mended = {"kind": "command", "command": "start", "text": "/start"}
+    await Inbound.objects.filter(state="parked").aupdate(heard=mended)
+    said = await replay(_selected_action=[first.pk], select_across="1")
+    assert "2 will be handled again." in said
+    assert "2 were left" in said
+    await worker.settled()
+    assert "4 were left" in await replay(_selected_action=[first.pk], select_across="1")
+    await worker.settled()
+    for person in ("ada", "ben"):
+        assert [text for _, text in await told(person)][4:] == ["Hello again!", "Choose:"]
+        assert worker.paper.texts(person)[2:] == ["Hello again!", "Choose:"]
+    # What became of each, and why it was parked before.
+    assert (
+        await journal()
+        == [
+            ("done", "2 answered, when it was replayed", True),
+            ("done", "1 answered", False),
+        ]
+        * 2
     )
-    replay = sync_to_async(replay_inbounds)
-    assert await replay([pk]) == 1
-    await worker.settled()
-    assert await replay([pk]) == 0
-    await worker.settled()
-    assert [text for _, text in await told("ada")][:1] == ["/break"]
-    assert [text for _, text in await told("ada")][2:] == ["Hello again!", "Choose:"]
 
 
 async def test_a_contact_is_linked_both_ways_and_unlinked(

@@ -20,7 +20,7 @@ from frontend.pages.forms import (
 from frontend.pages.visitor import PersonRequest, address_of, own_address, signed_in, visitor
 from messaging.actions import accounts
 from messaging.errors import ParleyError
-from messaging.queries.contacts import linked_contacts
+from messaging.queries.contacts import linked_contacts, ways_to_bots
 from messaging.queries.users import active_thread_uri, devices_of
 
 
@@ -168,5 +168,6 @@ def _account(
         "delete_form": delete_form or DeleteAccountForm(auto_id="id_delete_%s"),
         "devices": devices_of(user),
         "contacts": linked_contacts(user),
+        "can_link": bool(ways_to_bots("")),
     }
     return render(request, "pages/account.html", context, status=status)
