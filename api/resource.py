@@ -86,16 +86,21 @@ def body_as(request: Request, command: type[C], **known: object) -> C:
     JSON must have the exact types; in a form everything is text and taken for what it says.
     """
     body: object = request.data
+    if isinstance(body, QueryDict):
+        return command_from(body.dict(), command, known, strict=False)
+    return command_from(body, command, known)
+
+
+def command_from(body: object, command: type[C], known: Mapping[str, object], *, strict: bool = True) -> C:
+    """The same of a body that has been decoded."""
     if not isinstance(body, Mapping):
         raise Invalid("The body must be a JSON object.")
-    is_form = isinstance(body, QueryDict)
-    fields = body.dict() if isinstance(body, QueryDict) else body
-    for name in known.keys() & fields.keys():
-        if fields[name] != known[name]:
+    for name in known.keys() & body.keys():
+        if body[name] != known[name]:
             raise Invalid(
                 f"`{name}` in the body is not the one of the request.", fields={name: ["contradicts"]}
             )
-    return command.model_validate({**fields, **known}, strict=not is_form)
+    return command.model_validate({**body, **known}, strict=strict)
 
 
 def query_as(request: Request, query: type[Q]) -> Q:
@@ -104,7 +109,11 @@ def query_as(request: Request, query: type[Q]) -> Q:
 
 def idempotency_key(request: Request) -> dict[str, str]:
     """The header `Idempotency-Key` as the field that it stands for, if it was sent."""
-    key = request.headers.get("Idempotency-Key")
+    return client_id_of(request.headers.get("Idempotency-Key"))
+
+
+def client_id_of(key: str | None) -> dict[str, str]:
+    """The same of the header's value."""
     if key is None:
         return {}
     if not re.fullmatch(KEY_PATTERN, key):

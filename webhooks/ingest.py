@@ -4,7 +4,6 @@ Calls that come while the last ones are being committed are stored together, in 
 is in the way of all of this (Django's request, its middleware, a view on a thread) is left out: see docs/benchmarks.md.
 """
 
-import asyncio
 import contextlib
 import logging
 import re
@@ -12,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
-from weakref import WeakKeyDictionary
 
 import orjson
 from django.conf import settings
@@ -23,7 +21,7 @@ from messaging.actions.journal import store_inbounds
 from messaging.database import DatabaseThreads
 from messaging.errors import Invalid
 from messaging.heard import Arrival
-from messaging.together import MAX_BATCHES, Together
+from messaging.together import MAX_BATCHES, PerLoop, Together
 from webhooks.accounts import complaints, messenger_account, telegram_account
 from webhooks.http import Answer, Call, Refusal, only, read_call, send_answer, too_large
 from webhooks.incoming import post_call
@@ -214,14 +212,7 @@ def _in_words(arrival: Arrival, error: Exception) -> Arrival:
     )
 
 
-# Keyed by the loop: a process has one, tests have several.
-_together: WeakKeyDictionary[asyncio.AbstractEventLoop, Together[_Brought, None]] = WeakKeyDictionary()
-
-
-def _storing() -> Together[_Brought, None]:
-    loop = asyncio.get_running_loop()
-    found = _together.get(loop)
-    if found is None:
-        # Uniqueness makes it harmless to store again what may have been stored.
-        found = _together[loop] = Together(_store_together, _store_alone, lambda _: True, threads)
-    return found
+# Uniqueness makes it harmless to store again what may have been stored.
+_storing: PerLoop[Together[_Brought, None]] = PerLoop(
+    lambda: Together(_store_together, _store_alone, lambda _: True, threads)
+)
