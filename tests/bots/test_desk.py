@@ -1,11 +1,14 @@
 """Operators watch contacts' chats and take them over; nobody else knows that there are any."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
 
+from messaging.actions.journal import replay_inbounds
+from messaging.errors import Forbidden
 from messaging.models import Chat, Contact, Inbound, Member, User
 from tests.api.door import Answer, Caller
 from tests.bots.conftest import Worker, arrival, transcript
@@ -213,6 +216,23 @@ async def test_a_range_of_the_journal_is_replayed_and_nothing_is_said_twice(work
         ]
         * 2
     )
+
+
+async def test_what_is_parked_is_replayed_once(worker: Worker, olive: User, charlie: User) -> None:
+    await worker.take(arrival("ada", "/break"))
+    [pk] = [row.pk async for row in Inbound.objects.all()]
+    await Inbound.objects.filter(pk=pk).aupdate(
+        heard={"kind": "command", "command": "start", "text": "/start"}
+    )
+    with pytest.raises(Forbidden):
+        await sync_to_async(replay_inbounds)([pk], operator=charlie)
+    replay = partial(sync_to_async(replay_inbounds), operator=olive)
+    assert await replay([pk]) == 1
+    await worker.settled()
+    assert await replay([pk]) == 0
+    await worker.settled()
+    assert [text for _, text in await told("ada")][:1] == ["/break"]
+    assert [text for _, text in await told("ada")][2:] == ["Hello again!", "Choose:"]
 
 
 async def test_a_contact_is_linked_both_ways_and_unlinked(
