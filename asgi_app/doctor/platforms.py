@@ -28,8 +28,8 @@ async def _check_all() -> list[Finding]:
     telegrams = [telegram_account(name) for name in settings.TELEGRAM_BOTS]
     pages = [messenger_account(name) for name in settings.MESSENGER_PAGES]
     async with new_client() as client:
-        found = [each async for bot in telegrams if bot for each in _check_telegram(client, bot)]
-        return found + [each async for page in pages if page for each in _check_messenger(client, page)]
+        found = [each for bot in telegrams if bot async for each in _check_telegram(client, bot)]
+        return found + [each for page in pages if page async for each in _check_messenger(client, page)]
 
 
 async def _check_telegram(client: httpx.AsyncClient, bot: TelegramAccount) -> AsyncIterator[Finding]:

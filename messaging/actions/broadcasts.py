@@ -136,7 +136,7 @@ def confirm_broadcast(
     with transaction.atomic():
         row = _draft_of(broadcast, user, contact)
         _move(row, {Broadcast.State.DRAFT}, Broadcast.State.RUNNING, confirmed_at=timezone.now())
-        _note(user or (contact and contact.user), row, "Confirmed.")
+        _note(user, contact, row, "Confirmed.")
     return row
 
 
@@ -146,7 +146,7 @@ def decline_broadcast(*, broadcast: int, user: User | None = None, contact: Cont
         row = _draft_of(broadcast, user, contact)
         _move(row, {Broadcast.State.DRAFT}, Broadcast.State.CANCELLED, finished_at=timezone.now())
         Recipient.objects.filter(broadcast=row).delete()
-        _note(user or (contact and contact.user), row, "Declined.")
+        _note(user, contact, row, "Declined.")
 
 
 def _draft_of(broadcast: int, user: User | None, contact: Contact | None) -> Broadcast:
@@ -200,11 +200,12 @@ def _decide(
         if row is None:
             raise NotFound("There is no such broadcast.", code="no_such_broadcast")
         _move(row, states, to, **fields)
-        _note(operator, row, what)
+        _note(operator, None, row, what)
     return row
 
 
-def _note(operator: User | None, broadcast: Broadcast, what: str) -> None:
+def _note(user: User | None, contact: Contact | None, broadcast: Broadcast, what: str) -> None:
+    operator = user if user is not None or contact is None else contact.user
     assert operator is not None, "Only operators decide about broadcasts."
     called = f"broadcast {broadcast.pk} of {broadcast.bot}"
     note_deed(operator=operator, to=broadcast, called=called, what=what)

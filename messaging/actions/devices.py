@@ -89,7 +89,7 @@ def forget_devices(user: User) -> None:
 
 
 def _sign_out(user: User, *, tokens: Q, page_sessions: Q) -> int:
-    gone = Token.objects.filter(tokens, user=user).delete()[0]
+    gone: int = Token.objects.filter(tokens, user=user).delete()[0]
     browsers = PageSession.objects.filter(page_sessions, user=user)
     Session.objects.filter(session_key__in=list(browsers.values_list("session_key", flat=True))).delete()
     return gone + browsers.delete()[0]

@@ -102,8 +102,8 @@ def test_the_page_that_says_that_there_is_no_app(db: None, built_app: Path) -> N
     for path, file in (("/app/", "index.html"), ("/app/chats/feed", "index.html"), ("/app/sw.js", "sw.js")):
         assert_guarded(answer := Client().get(path, secure=True), path)
         assert answer.content == (built_app / file).read_bytes()
-    for file in built_app.iterdir():
-        file.unlink()
+    for built in built_app.iterdir():
+        built.unlink()
     for path in ("/app/", "/app/sw.js"):
         assert_guarded(answer := Client(raise_request_exception=False).get(path, secure=True), path)
         assert answer.status_code == 503

@@ -241,7 +241,7 @@ async def test_parley_database_unreachable_errors_and_server_errors(
 
 
 @pytest.mark.needs_redis
-async def test_parley_redis_unreachable_repairing_late_and_silent(
+async def test_parley_redis_unreachable_repairing_late_and_layer_silent(
     server: LiveServer, database: DatabaseThreads, valkey: Valkey
 ) -> None:
     (alice,) = await database.run(make_people, 1)

@@ -362,7 +362,7 @@ async def test_a_new_password_signs_other_devices_out(stage: Stage, cast: Cast, 
 
 
 def seen_at(token: str) -> datetime:
-    at = Token.objects.get(token_key=token[:15]).seen_at
+    at: datetime | None = Token.objects.get(token_key=token[:15]).seen_at
     assert at is not None
     return at
 
@@ -385,7 +385,8 @@ async def test_signing_out_everywhere_else_closes_pages_and_apps_but_not_this_on
     here, phone = (sdk(stage.server.ws_url, token=token) for token in (cast.bob.token, phone_token))
     await asyncio.gather(here.connect(), phone.connect())
     live = f"{stage.server.ws_url}/connection/websocket"
-    async with connect(live, additional_headers=cookie, origin=stage.server.url, proxy=None) as page_socket:
+    ours = cookie | {"Origin": stage.server.url}
+    async with connect(live, additional_headers=ours, proxy=None) as page_socket:
         await page_socket.send(json.dumps({"id": 1, "connect": {}}))
         assert cast.bob.name in str(await page_socket.recv())
         async with asyncio.timeout(5):

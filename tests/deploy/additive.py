@@ -1,6 +1,6 @@
 """Owns saying which operations of a migration the version before it would not survive, running on beside the new one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +28,7 @@ ONLY_PYTHON = {
 
 
 def harms(
-    operations: list[Operation], state: ProjectState, app: str, *, module: ModuleType | None = None
+    operations: Sequence[Operation], state: ProjectState, app: str, *, module: ModuleType | None = None
 ) -> Iterator[str]:
     """A sentence for each operation that may break a process of the version before. `state` is that before them; what
     they create, and what it has created since that version (`state.fresh`), nobody uses yet.

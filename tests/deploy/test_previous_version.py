@@ -5,7 +5,7 @@ import importlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -51,7 +51,7 @@ def test_migrations_since_the_version_before_only_add() -> None:
 def before() -> ProjectState:
     """A table with a short name that must be given, and a number."""
     state = ProjectState()
-    fields = [
+    fields: list[tuple[str, models.Field[Any, Any]]] = [
         ("id", models.BigAutoField(primary_key=True)),
         ("name", models.CharField(max_length=10)),
         ("number", models.IntegerField()),
@@ -126,6 +126,12 @@ class Client:
         self.http = httpx.AsyncClient(base_url=server.url, trust_env=False)
         self.live = f"{server.ws_url}/connection/websocket"
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.http.aclose()
+
     async def ask(self, method: str, path: str, **fields: Any) -> Any:
         answer = await self.http.request(method, path, json=fields)
         assert answer.is_success, (method, path, answer.status_code, answer.text)
@@ -163,6 +169,40 @@ async def heard(socket: ClientConnection, *words: str) -> None:
             missing -= {word for word in missing if word in frame}
 
 
+async def live_at_both(old: Client, new: Client, swapped: Client) -> None:
+    """`swapped` is at the old one, with the credentials of whoever is at the new one."""
+    await asyncio.gather(old.sign_up("alice"), new.sign_up("bob"))
+    room = (await old.ask("POST", "/api/chats/", name="kitchen"))["uri"]
+    await new.ask("POST", f"/api/chats/{room}/members/")
+    at_old, at_new = await old.follow("chat.feed", f"chat.{room}"), await new.follow(f"chat.{room}")
+    path = f"/api/chats/{room}/messages/"
+    numbers = [
+        (await client.ask("POST", path, text=f"by {name}"))["number"]
+        for client, name in ((old, "the old"), (new, "the new"), (old, "the old again"))
+    ]
+    assert numbers == [1, 2, 3]
+    await new.ask("PATCH", f"{path}2/", text="edited at the new")
+    await old.ask("DELETE", f"{path}1/")
+    for socket in (at_old, at_new):
+        await heard(socket, "by the new", "by the old again", "edited at the new", "message.deleted")
+    read = [(await client.ask("GET", path))["messages"] for client in (old, new)]
+    assert [message["text"] for message in read[0]] == [message["text"] for message in read[1]]
+
+    # Credentials of the one are good at the other, and end everywhere.
+    swapped.use(new.token)
+    assert (await swapped.ask("GET", "/api/me/"))["username"] == "bob"
+    bob_at_old = await swapped.follow("chat.feed")
+    device = (await new.ask("GET", "/api/devices/"))["devices"][0]["id"]
+    await new.ask("DELETE", f"/api/devices/{device}/")
+    async with asyncio.timeout(1.0):
+        await bob_at_old.wait_closed()
+    assert bob_at_old.close_code == 3500
+    for page in ("/", "/signup/", "/login/"):
+        assert (await old.http.get(page)).status_code == httpx.codes.OK
+    for socket in (at_old, at_new):
+        await socket.close()
+
+
 @pytest.mark.needs_postgres
 @pytest.mark.needs_redis
 @pytest.mark.django_db(transaction=True)
@@ -175,38 +215,8 @@ async def test_the_version_before_serves_on_beside_this_one_on_its_schema(
     new_server = await start_server()
     try:
         await old_server.start()
-        old, new = Client(old_server), Client(new_server)
-        await asyncio.gather(old.sign_up("alice"), new.sign_up("bob"))
-        room = (await old.ask("POST", "/api/chats/", name="kitchen"))["uri"]
-        await new.ask("POST", f"/api/chats/{room}/members/")
-        at_old, at_new = await old.follow("chat.feed", f"chat.{room}"), await new.follow(f"chat.{room}")
-        path = f"/api/chats/{room}/messages/"
-        numbers = [
-            (await client.ask("POST", path, text=f"by {name}"))["number"]
-            for client, name in ((old, "the old"), (new, "the new"), (old, "the old again"))
-        ]
-        assert numbers == [1, 2, 3]
-        await new.ask("PATCH", f"{path}2/", text="edited at the new")
-        await old.ask("DELETE", f"{path}1/")
-        for socket in (at_old, at_new):
-            await heard(socket, "by the new", "by the old again", "edited at the new", "message.deleted")
-        read = [(await client.ask("GET", path))["messages"] for client in (old, new)]
-        assert [message["text"] for message in read[0]] == [message["text"] for message in read[1]]
-
-        # Credentials of the one are good at the other, and end everywhere.
-        swapped = Client(old_server)
-        swapped.use(new.token)
-        assert (await swapped.ask("GET", "/api/me/"))["username"] == "bob"
-        bob_at_old = await swapped.follow("chat.feed")
-        device = (await new.ask("GET", "/api/devices/"))["devices"][0]["id"]
-        await new.ask("DELETE", f"/api/devices/{device}/")
-        async with asyncio.timeout(1.0):
-            await bob_at_old.wait_closed()
-        assert bob_at_old.close_code == 3500
-        for page in ("/", "/signup/", "/login/"):
-            assert (await old.http.get(page)).status_code == httpx.codes.OK
-        for socket in (at_old, at_new):
-            await socket.close()
+        async with Client(old_server) as old, Client(new_server) as new, Client(old_server) as swapped:
+            await live_at_both(old, new, swapped)
         assert await old_server.terminate() == 0
     finally:
         await old_server.close()

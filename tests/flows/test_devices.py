@@ -1,5 +1,6 @@
 """Your devices: where one is signed in, by token and in browsers, since when, last seen when; and signing out from there."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -140,7 +141,10 @@ def test_a_page_may_sign_itself_out(alice: User) -> None:
 
 def test_a_device_is_written_down_at_most_once_in_five_minutes(alice: User) -> None:
     here, app = browser(alice), Caller(alice)
-    ask = {"token": lambda: app.get("/api/me/").status, "page": lambda: here.open("/people/").status}
+    ask: dict[str, Callable[[], int]] = {
+        "token": lambda: app.get("/api/me/").status,
+        "page": lambda: here.open("/people/").status,
+    }
     writes: dict[str, list[int]] = {name: [] for name in ask}
     now = timezone.now()
     for minutes in (1, 4, 6, 7, 10, 12):
