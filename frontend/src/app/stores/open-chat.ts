@@ -95,7 +95,10 @@ export const useOpenChat = defineStore("open chat", () => {
         await read(chatUri, at, turn);
         return;
       } catch (problem) {
-        if (turn !== opening || !(problem instanceof Refusal)) {
+        if (turn !== opening) {
+          return; // Nobody waits for it any more.
+        }
+        if (!(problem instanceof Refusal)) {
           throw problem;
         }
         if (!problem.isForNow) {
