@@ -21,6 +21,7 @@ from messaging.actions.contacts import (
     note_profile,
     note_reachability,
     note_referral,
+    note_waiting,
 )
 from messaging.actions.deliveries import note_watermark
 from messaging.content import AnyContent, Text
@@ -178,14 +179,18 @@ def handle_inbound(
             note_referral(contact, claimed.heard)
             if contact.taken_by_id is not None:
                 outcome = "taken by an operator"
+                handling.note_unanswered(sayings)
             elif chat_log.chat.state == Chat.State.CLOSED:
                 outcome = "thread closed"
             elif author is None:
                 outcome = "no bot"
+                handling.note_unanswered(sayings)
             else:
                 answers = _responses(situation, respond)
                 sayings += _answers(claimed, author, answers)
                 outcome = f"{len(answers)} answered" if answers else "no answer"
+                if answers:
+                    note_waiting(contact, None)
         handling.finish(sayings, Inbound.State.DONE, outcome)
     return outcome
 
@@ -198,6 +203,7 @@ def park_inbound(claimed: Claimed, *, error: str, author: User | None, apology: 
         handling = _Handling(chat_log, claimed)
         answerable = claimed.heard.kind in ANSWERABLE and handling.contact.banned_at is None
         sayings = _own_saying(claimed) if answerable else []
+        handling.note_unanswered(sayings)
         is_first = not claimed.inbound.apologised
         if answerable and is_first and author is not None and chat_log.chat.state == Chat.State.ACTIVE:
             sayings.append(Saying(Text(text=apology), author, f"inbound:{claimed.inbound.pk}:apology"))
@@ -228,6 +234,12 @@ class _Handling:
             is_new=self.contact.heard_at is None,
             is_operator=user is not None and user.is_operator,
         )
+
+    def note_unanswered(self, said: Sequence[Saying]) -> None:
+        """No bot answers what the contact has said, now or when it was put into the log: they wait for a person."""
+        inbound = self.claimed.inbound
+        if said or inbound.message_id is not None:
+            note_waiting(self.contact, inbound.received_at)
 
     def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:
         """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do."""

@@ -57,6 +57,38 @@ async def test_an_operator_takes_a_chat_over_and_hands_it_back(worker: Worker, a
     assert not await Member.objects.filter(chat__uri=line["uri"]).aexists()
 
 
+async def test_who_waits_for_a_person_is_found_at_the_desk(worker: Worker, as_olive: Caller) -> None:
+    async def desk(**query: str) -> tuple[list[str], int]:
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        page = (await ask(as_olive, "GET", f"/api/desk/chats/?{asked}")).body
+        return [each["contact"]["name"] for each in page["chats"]], page["waiting"]
+
+    await worker.take(arrival("ada", "hello"))
+    assert await desk(waiting="true") == ([], 0)  # the bot has answered
+    await worker.take(arrival("ben", "/break"))
+    assert await desk(waiting="true") == (["ben"], 1)  # an apology is no answer
+    uris = {each.external_id: each.chat.uri async for each in Contact.objects.select_related("chat")}
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/take/")
+    assert await desk(waiting="false", mine="true") == (["ada"], 1)
+    await worker.take(arrival("ada", "are you a bot?"))
+    first = (await ask(as_olive, "GET", f"/api/desk/chats/{uris['ada']}/")).body["waiting_since"]
+    await worker.take(arrival("ada", "hello?"))
+    assert (await ask(as_olive, "GET", f"/api/desk/chats/{uris['ada']}/")).body["waiting_since"] == first
+    assert await desk(waiting="true") == (["ada", "ben"], 2)
+    assert await desk(mine="false") == (["ben"], 2)
+    await ask(as_olive, "POST", f"/api/chats/{uris['ada']}/messages/", text="I am Olive.")
+    assert await desk(waiting="true") == (["ben"], 1)
+    await worker.take(arrival("ben", "hello again"))
+    assert await desk(waiting="true") == ([], 0)  # the bot has got over it
+    await worker.take(arrival("ada", "bye"))
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/hand-back/")
+    assert await desk(waiting="true") == ([], 0)
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/take/")
+    await worker.take(arrival("ada", "still there?"))
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/ban/")
+    assert await desk(waiting="true") == ([], 0)
+
+
 async def test_what_an_operator_corrects_or_deletes_reaches_the_contact(
     worker: Worker, as_olive: Caller
 ) -> None:

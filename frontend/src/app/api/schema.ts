@@ -909,11 +909,13 @@ export interface components {
         };
         /**
          * DeskChat
-         * @description One line of the desk: a contact's chat.
+         * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+         *     answer or an operator has taken the chat.
          */
         DeskChat: {
             uri: string;
             contact: components["schemas"]["Contact"];
+            waiting_since: string | null;
             message_count: number;
             last_message: components["schemas"]["Message"] | null;
             /** Format: date-time */
@@ -922,11 +924,13 @@ export interface components {
         };
         /**
          * DeskPage
-         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it.
+         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+         *     contacts who wait for a person, whichever page this is.
          */
         DeskPage: {
             chats: components["schemas"]["DeskChat"][];
             next: string | null;
+            waiting: number;
         };
         /**
          * Device
@@ -3054,8 +3058,12 @@ export interface operations {
                 before?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Only chats that the caller has taken, or only others. */
+                mine?: boolean;
                 /** @description Only chats that operators have taken, or only others. */
                 taken?: boolean;
+                /** @description Only chats whose contacts wait for a person, or only others. */
+                waiting?: boolean;
             };
             header?: never;
             path?: never;
@@ -3063,7 +3071,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of the desk, most recently active first; `next` is the `before` of the page after it. */
+            /**
+             * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+             *         contacts who wait for a person, whichever page this is.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +3141,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3206,7 +3220,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3282,7 +3299,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3358,7 +3378,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3434,7 +3457,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
