@@ -12,18 +12,21 @@ from tests.browser.conftest import NewAppPerson, NewPage
 from tests.live_server import LiveServer
 
 # What is read is kept a moment later: the chat's newest page, for whoever is signed in.
-IS_KEPT = """async text => {
+UNTIL_IS_KEPT = """async text => {
     const [{name}] = await indexedDB.databases();
     const database = await new Promise(done => {
         const opening = indexedDB.open(name);
         opening.onsuccess = () => done(opening.result);
     });
-    const pages = await new Promise(done => {
-        const reading = database.transaction("pages").objectStore("pages").getAll();
-        reading.onsuccess = () => done(reading.result);
-    });
+    for (let isKept = false; !isKept;) {
+        await new Promise(done => setTimeout(done, 50));
+        const pages = await new Promise(done => {
+            const reading = database.transaction("pages").objectStore("pages").getAll();
+            reading.onsuccess = () => done(reading.result);
+        });
+        isKept = pages.some(({page}) => page.messages.some(message => message.text === text));
+    }
     database.close();
-    return pages.some(({page}) => page.messages.some(message => message.text === text));
 }"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -212,7 +215,7 @@ async def test_what_was_read_is_there_without_a_network(site: LiveServer, app_us
     await alice.page.reload()
     await alice.sees("kept on this device")
     await alice.is_live()
-    await alice.page.wait_for_function(IS_KEPT, arg="kept on this device")
+    await alice.page.evaluate(UNTIL_IS_KEPT, "kept on this device")
     await site.kill()
     await alice.page.reload()
     await alice.sees("kept on this device")

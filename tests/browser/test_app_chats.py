@@ -101,10 +101,17 @@ async def test_a_thread_from_start_to_close(app_user: NewAppPerson) -> None:
     await expect(bob.page.locator(".line", has_text=charlie.name)).to_be_visible()
 
 
-async def test_new_posts_of_the_feed_wait_for_who_has_scrolled_away(app_user: NewAppPerson) -> None:
+def _fill_the_feed(name: str, count: int) -> None:
+    user = person_named(name)
+    post_together([Post(user, "feed", f"{name}: {number}\n" + "a line\n" * 5) for number in range(count)])
+
+
+async def test_new_posts_of_the_feed_wait_for_who_has_scrolled_away(
+    app_user: NewAppPerson, acting: DatabaseThreads
+) -> None:
     alice, bob = await app_user("alice"), await app_user("bob")
-    for number in range(12):
-        await bob.say(f"{bob.name}: {number}\n" + "a line\n" * 5)
+    await alice.is_live()
+    await acting.run(_fill_the_feed, bob.name, 12)
     newest = alice.messages.filter(has_text=f"{bob.name}: 11")
     await expect(newest).to_be_in_viewport()
     scroller = alice.page.locator("[data-scroller]")
@@ -176,7 +183,7 @@ async def test_editing_and_deleting_also_where_no_worker_can_be_shared(app_user:
     alice, bob = await app_user("alice"), await app_user("bob")
     await bob.page.add_init_script("delete globalThis.SharedWorker")
     sockets: list[WebSocket] = []
-    bob.page.on("websocket", sockets.append)
+    bob.page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - it marks the function
     await bob.page.reload()
     await bob.is_live()
     assert len(sockets) == 1

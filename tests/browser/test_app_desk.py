@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import Permission
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from messaging.actions.accounts import change_rights, sign_up
 from messaging.database import DatabaseThreads
 from messaging.models import User
 from tests.browser.app_person import AppPerson
+from tests.browser.axe import problems_of
 from tests.browser.conftest import UNLIMITED, NewAppPerson, NewPage
-from tests.browser.test_access import problems_of
 from tests.conftest import PASSWORD
 from tests.kept_process import KeptProcess
 from tests.live_server import LiveServer
@@ -23,10 +23,6 @@ from webhooks.fakes import FakeTelegram
 
 ADA = 41
 WITHIN_S = 15
-SMALL_TARGETS = """[...document.querySelectorAll("a, button, input, textarea, select")]
-    .filter(each => each.checkVisibility() && !each.matches(".skip"))
-    .map(each => [each.outerHTML.slice(0, 120), each.getBoundingClientRect()])
-    .filter(([, {width, height}]) => width < 44 || height < 44).map(([html]) => html)"""
 
 
 @pytest.fixture(scope="module")
@@ -92,28 +88,20 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def problems_in_any_light(page: Page) -> list[object]:
-    problems: list[object] = []
-    for scheme in ("dark", "light"):
-        await page.emulate_media(color_scheme=scheme)
-        problems += await problems_of(page)
-    return problems
-
-
 async def test_an_operator_watches_takes_over_answers_and_hands_back(
     site: LiveServer,
     telegram: FakeTelegram,
-    database: DatabaseThreads,
+    acting: DatabaseThreads,
     app_user: NewAppPerson,
     new_window: NewPage,
 ) -> None:
-    user = await database.run(make_operator, "olive")
+    user = await acting.run(make_operator, "olive")
     olive = AppPerson(await new_window(reduced_motion="reduce"), site, "olive")
     page = olive.page
     await olive.sign_in()
     await page.locator("[data-desk-link]").click()
     await expect(page.get_by_text("Nobody has written to a bot yet")).to_be_visible()
-    problems = await problems_in_any_light(page)
+    problems = await problems_of(page)
 
     # Somebody writes, and is there without a reload: first in the list, then in the chat that is open.
     telegram.says(ADA, "/start")
@@ -134,7 +122,7 @@ async def test_an_operator_watches_takes_over_answers_and_hands_back(
     await expect(line.locator(".desk-words")).to_have_text("parrot: good morning")
     await expect(page.locator("[data-delivery]").last).to_have_text("Sent")
     await expect(olive.composer).to_have_count(0)
-    problems += await problems_in_any_light(page)
+    problems += await problems_of(page)
 
     # Once taken over the bot is silent, and whoever writes then waits.
     await olive.press("Take over")
@@ -145,7 +133,7 @@ async def test_an_operator_watches_takes_over_answers_and_hands_back(
     await expect(page.locator("[data-waiting-count]")).to_have_text("1")
     await page.get_by_role("button", name="Waiting").click()
     await expect(line).to_have_count(1)
-    problems += await problems_in_any_light(page)
+    problems += await problems_of(page)
     await olive.say("No, I am Olive")
     await until(lambda: telegram.said_to(ADA)[-1] == "No, I am Olive")
     await expect(page.locator("[data-delivery]").last).to_have_text("Sent")
@@ -160,23 +148,23 @@ async def test_an_operator_watches_takes_over_answers_and_hands_back(
     # Who it is; and what one finds on a phone.
     await page.get_by_role("link", name="About the contact").click()
     await expect(page.locator(".facts")).to_contain_text("@ada_on_telegram")
-    problems += await problems_in_any_light(page)
+    problems += await problems_of(page)
     await olive.press("Ban")
-    problems += await problems_in_any_light(page)
+    problems += await problems_of(page)
     await page.keyboard.press("Escape")
     await page.set_viewport_size({"width": 390, "height": 844})
     await page.get_by_role("link", name="Close the details").click()
     await expect(page.locator(".chat-list")).not_to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert await page.evaluate(SMALL_TARGETS) == []
+    await olive.has_large_targets()
     await olive.press("Hand back to the bot")
     await expect(olive.composer).to_have_count(0)
     telegram.says(ADA, "bye")
     await olive.sees(*spoken, "bye", "bye")
     await page.get_by_role("link", name="Back to the desk").click()
     await expect(line).to_be_visible()
-    assert await page.evaluate(SMALL_TARGETS) == []
-    problems += await problems_in_any_light(page)
+    await olive.has_large_targets()
+    problems += await problems_of(page)
 
     # Nobody else has a desk, and whoever is no operator any more has none from then on.
     charlie = await app_user("charlie")
@@ -194,7 +182,7 @@ async def test_an_operator_watches_takes_over_answers_and_hands_back(
     await charlie.press("Page 1")
     await charlie.sees("/start", "Hello, stranger!", "Page 1")
     problems += await problems_of(charlie.page)
-    await database.run(take_operating_away, user)
+    await acting.run(take_operating_away, user)
     await expect(page.get_by_text("The desk is for operators")).to_be_visible()
     await expect(line).to_have_count(0)
     assert problems == []

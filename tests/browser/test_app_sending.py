@@ -125,7 +125,7 @@ async def test_two_windows_of_one_person_share_what_is_pending(app_user: NewAppP
     await alice.sees("one")
     second = AppPerson(await alice.page.context.new_page(), alice.server, alice.name)
     sockets: list[WebSocket] = []
-    second.page.on("websocket", sockets.append)
+    second.page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - it marks the function
     await second.open(alice.path)
     await second.sees("one")
     await second.is_live()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import NewPage
 from tests.live_server import LiveServer
@@ -26,10 +26,11 @@ FORWARDED = (
 WELL = "Everything between you and the server works"
 
 
+# The impatient one first: it would not wait for a server that has others to answer.
 HOPS = {
+    UPGRADE + FORWARDED + "proxy_read_timeout 900ms;": "It is broken here: keeping it open.",
     UPGRADE + FORWARDED: WELL,
     FORWARDED: "It is broken here: opening a live connection.",
-    UPGRADE + FORWARDED + "proxy_read_timeout 900ms;": "It is broken here: keeping it open.",
     UPGRADE + FORWARDED.replace("$scheme", "https"): "It is broken here: from here to the server.",
 }
 
@@ -43,13 +44,14 @@ async def test_it_names_the_broken_hop(start_server: Start, new_window: NewPage,
         for port, inside in ports.items()
     )
 
-    async def look(port: int, verdict: str) -> None:
-        window = await new_window()
-        await window.goto(f"http://127.0.0.1:{port}/live-check/")
+    async def check(window: Page, verdict: str) -> None:
         await expect(window.locator("[data-verdict]")).to_contain_text(verdict)
         broken = 0 if verdict == WELL else 1
         await expect(window.locator("[data-steps] > [data-well=false]")).to_have_count(broken)
         await expect(window.locator("[data-steps] .help")).to_have_count(broken)
 
     with Nginx(tmp_path, "\n".join(sites), next(iter(ports))):
-        await asyncio.gather(*(look(port, HOPS[inside]) for port, inside in ports.items()))
+        windows = {port: await new_window() for port in ports}
+        for port, window in windows.items():
+            await window.goto(f"http://127.0.0.1:{port}/live-check/")
+        await asyncio.gather(*(check(windows[port], HOPS[inside]) for port, inside in ports.items()))

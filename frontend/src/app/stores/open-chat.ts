@@ -97,7 +97,10 @@ export const useOpenChat = defineStore("open chat", () => {
         await read(chatUri, at, turn);
         return;
       } catch (problem) {
-        if (turn !== opened.opening || !(problem instanceof Refusal)) {
+        if (turn !== opened.opening) {
+          return; // Nobody waits for it any more.
+        }
+        if (!(problem instanceof Refusal)) {
           throw problem;
         }
         if (!problem.isForNow) {

@@ -23,7 +23,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   setActivePinia(createPinia());
   localStorage.clear();
-  vi.stubGlobal("navigator", { ...navigator, userAgent: "", userActivation: { hasBeenActive: false } });
+  Object.defineProperty(navigator, "userActivation", { value: { hasBeenActive: false }, configurable: true });
   const session = { token: "t", deviceId: "d", user: { id: alice.id, username: alice.username } };
   localStorage.setItem("parley.session", JSON.stringify(session));
   useSession().load();
