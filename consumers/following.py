@@ -88,7 +88,14 @@ class Following:
             self.leave(name)
 
     async def _follow_some(self, accepted: dict[str, Command]) -> None:
-        """Opens and begins to follow as many as their replays allow; what is left is to be done after that."""
+        """Opens and begins to follow as many as their replays allow; what is left is to be done after that.
+
+        What the client missed is not read before it has taken most of what it was sent: so at most one long replay is
+        held for it, as bytes on their way.
+        """
+        await self._replies.line_clear()
+        if not self._follower.wire.is_open:
+            return
         try:
             opened = await self._open([_wanted(each.request) for each in accepted.values()])
         except Exception as error:
@@ -155,10 +162,6 @@ class Following:
             self._presence.enter(name, self._info())
             if watch:
                 self._announce(name, "join")
-
-    def _leave(self, name: str) -> None:
-        self._forget(name)
-        self._hub.leave(self._follower, name)
 
     def _forget(self, name: str) -> None:
         watched = self._streams.pop(name, None)

@@ -13,13 +13,14 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Permission
 from django.core.cache import caches
 from django.db import connections
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from messaging import limits
 from messaging.actions.accounts import sign_up
 from messaging.models import User
+from tests import first_rows
 
 
 class OneRoundHasher(PBKDF2PasswordHasher):
@@ -52,11 +53,11 @@ def django_db_modify_db_settings() -> None:
 def django_db_setup(
     django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
 ) -> Iterator[None]:
-    """As pytest-django has it, but what the migrations put there is always remembered: not only tests that carry its
-    marker begin with that. The verses are left out: after a transactional test they would be put back one by one.
-    """
-    with override_settings(TEST_NON_SERIALIZED_APPS=["bots.verses"]), django_db_blocker.unblock():
-        databases = setup_databases(verbosity=0, interactive=False)
+    """As pytest-django has it, but tests that commit leave what the migrations had put there, and leave it quickly."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        databases = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
+        first_rows.remember()
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: first_rows.put_back())
         yield
         teardown_databases(databases, verbosity=0)
 
@@ -100,10 +101,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not isinstance(item, pytest.Function):
             continue
         mark = item.get_closest_marker("django_db")
-        if "transactional_db" in item.fixturenames or (mark is not None and mark.kwargs.get("transaction")):
-            # Such a test ends with every table empty: the next one begins with what the migrations had put there.
-            item.add_marker(pytest.mark.django_db(transaction=True, serialized_rollback=True), append=False)
-        elif (mark is not None or "db" in item.fixturenames) and inspect.iscoroutinefunction(item.function):
+        commits = "transactional_db" in item.fixturenames or (
+            mark is not None and mark.kwargs.get("transaction")
+        )
+        uses_database = mark is not None or "db" in item.fixturenames
+        if uses_database and not commits and inspect.iscoroutinefunction(item.function):
             # Its queries run on other threads, so on other connections: what they write is not in the transaction that is
             # rolled back, and would stay for the next test.
             raise pytest.UsageError(f"{item.nodeid} is asynchronous: mark it django_db(transaction=True)")

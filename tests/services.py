@@ -2,7 +2,8 @@
 
 `PARLEY_TEST_STACK=postgres` (the default) starts both, or uses TEST_DATABASE_URL and TEST_REDIS_URL where they are set;
 `PARLEY_TEST_STACK=embedded` is SQLite in a file and the in-memory layer, as `make run` has it. Tests that make no sense
-there carry the markers `needs_postgres` and `needs_redis` and are deselected.
+there carry the markers `needs_postgres` and `needs_redis` and are deselected. `PARLEY_TEST_PART` is `live` or `plain` for
+one part of them.
 
 The servers listen on 127.0.0.1 only, want a password, and end with this process, however it ends. `start_postgres` and
 `Valkey` are plain, for the benchmarks.
@@ -35,6 +36,7 @@ from tests.kept_process import KeptProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK = os.environ.get("PARLEY_TEST_STACK", "postgres")
+PART = os.environ.get("PARLEY_TEST_PART", "")
 STARTUP_S = 30
 
 POSTGRES_SETTINGS = {
@@ -361,6 +363,8 @@ def _block_network() -> None:
 def pytest_load_initial_conftests() -> Iterator[None]:
     if STACK not in ("postgres", "embedded"):
         raise pytest.UsageError(f"PARLEY_TEST_STACK is {STACK!r}; it can be postgres or embedded")
+    if PART not in ("", "live", "plain"):
+        raise pytest.UsageError(f"PARLEY_TEST_PART is {PART!r}; it can be live or plain")
     try:
         SERVICES.start()
         _block_network()
@@ -370,18 +374,38 @@ def pytest_load_initial_conftests() -> Iterator[None]:
         raise
 
 
+# They run servers, browsers and clock by the wall. The others can do with what these leave of the machine.
+LIVE = (
+    "tests/asgi_app/",
+    "tests/browser/",
+    "tests/consumers/",
+    "tests/deploy/",
+    "tests/faults/",
+    "tests/flows/",
+    "tests/hostile/",
+    "tests/restoring/",
+    "tests/storm/",
+    "tests/test_live_server.py",
+    "tests/test_services.py",
+    "tests/webhooks/test_outage.py",
+)
 # What these prove is the same on either stack, so they are left out on the embedded one.
 TAKEN_ONCE = (
     "tests/asgi_app/test_conformance.py",
     "tests/asgi_app/test_daphne_wire.py",
     "tests/asgi_app/test_handler.py",
+    "tests/asgi_app/test_headers.py",
     "tests/asgi_app/test_http_protocol.py",
     "tests/asgi_app/test_inbox.py",
     "tests/asgi_app/test_proxies.py",
+    "tests/asgi_app/test_requests.py",
     "tests/asgi_app/test_server.py",
     "tests/asgi_app/test_ws_",
     "tests/benchmarks/",
+    "tests/browser/test_access.py",
     "tests/browser/test_app_",
+    "tests/browser/test_live_check.py",
+    "tests/browser/test_pages.py",
     "tests/deploy/test_files.py",
     "tests/scripts/",
     "tests/test_",
@@ -401,6 +425,8 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def is_possible(item: pytest.Item) -> bool:
+        if PART and item.nodeid.startswith(LIVE) != (PART == "live"):
+            return False
         if STACK == "embedded":
             is_taken_once = item.nodeid.startswith(TAKEN_ONCE)
             needs_more = any(item.get_closest_marker(name) for name in ("needs_postgres", "needs_redis"))

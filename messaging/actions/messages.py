@@ -18,7 +18,7 @@ from messaging.heard import Heard, Kind, said
 from messaging.idempotency import request_digest, require_same
 from messaging.joint import Joint
 from messaging.log import ChatLog
-from messaging.models import Chat, Contact, Member, Message, User
+from messaging.models import WEB, Chat, Contact, Inbound, Member, Message, User
 from messaging.prepared import Prepared
 
 Outcome = events.Message | Exception
@@ -183,22 +183,32 @@ def press_button(*, user: User, chat: str, number: int, press: str, client_id: s
         access = access_to(row, user)
         access.require_write()
         message = _message_to_change(row, number, access)
-        kind, title = _pressable(message, press)
         if row.bot_id is None or row.bot_id != message.author_id:
             raise _nothing_to_press()
+        bot = User.objects.get(pk=row.bot_id)
         key = client_id or secrets.token_urlsafe(12)
+        external_id, message_key = f"{chat}:{number}:{key}"[:200], f"press:{number}:{key}"[:100]
+        if client_id is not None and _was_pressed(row, user, bot, external_id, message_key):
+            return
+        kind, title = _pressable(message, press)
         heard = Heard(kind=kind, press=press, text=title, about=str(number), editable=kind == Kind.BUTTON)
         if kind == Kind.QUICK_REPLY:
-            post = Post(user, chat, title, f"press:{number}:{key}"[:100], heard)
+            post = Post(user, chat, title, message_key, heard)
             outcome = _post_all([post], {chat: chat_log})[post]
             if isinstance(outcome, Exception):
                 raise outcome
         else:
-            bot = User.objects.get(pk=row.bot_id)
-            external_id = f"{chat}:{number}:{key}"[:200]
             insert_inbounds(
                 [web_arrival(bot=bot.bot_name, user_id=user.pk, external_id=external_id, heard=heard)]
             )
+
+
+def _was_pressed(chat: Chat, user: User, bot: User, external_id: str, message_key: str) -> bool:
+    """Whether that very press was taken before; the bot may have put other buttons there since."""
+    return (
+        Inbound.objects.filter(platform=WEB, account=bot.bot_name, external_id=external_id).exists()
+        or Message.objects.filter(chat=chat, author=user, client_id=message_key).exists()
+    )
 
 
 def _pressable(message: Message, press: str) -> tuple[Kind, str]:

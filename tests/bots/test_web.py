@@ -71,6 +71,9 @@ async def test_a_pressed_button_edits_the_message_in_place_once(worker: Worker, 
     edited = (await at.messages())[-1]
     assert (edited["number"], edited["text"]) == (menu["number"], "Page 1")
     assert edited["extras"]["buttons"][0][0]["press"] == "page:2"
+    assert (await at.post(path, press="page:1", client_id="k")).status == 204, (
+        "pressed before, and gone since"
+    )
     assert await Inbound.objects.filter(kind="button").acount() == 1
     gone = await at.post(path, press="page:1")
     assert (gone.status, gone.code) == (404, "no_such_button")

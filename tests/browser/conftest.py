@@ -8,9 +8,9 @@ from playwright.async_api import ConsoleMessage, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from messaging.database import DatabaseThreads
+from tests import first_rows
 from tests.browser.app_person import AppPerson
 from tests.browser.person import Person
-from tests.consumers.stage import refill_database
 from tests.live_server import LiveServer, address_of_database
 
 NewPage = Callable[..., Awaitable[Page]]
@@ -30,9 +30,9 @@ expect.set_options(timeout=15_000)
 def site_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The address of the test database, which is one file's own from its first test to its last."""
     with django_db_blocker.unblock():
-        refill_database()
+        first_rows.put_back()
         yield address_of_database()
-        refill_database()
+        first_rows.put_back()
 
 
 @pytest.fixture(scope="module")

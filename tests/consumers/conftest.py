@@ -6,8 +6,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests import first_rows
 from tests.consumers.sdk import Node, Sdk, node_sdk, python_sdk
-from tests.consumers.stage import Cast, Stage, refill_database
+from tests.consumers.stage import Cast, Stage
 from tests.live_server import OURS, LiveServer, address_of_database
 
 SDKS = ("python", "python-protobuf", "node", "node-protobuf")
@@ -17,9 +18,9 @@ SDKS = ("python", "python-protobuf", "node", "node-protobuf")
 def stage_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The address of the test database, which is one file's own from its first test to its last."""
     with django_db_blocker.unblock():
-        refill_database()
+        first_rows.put_back()
         yield address_of_database()
-        refill_database()
+        first_rows.put_back()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import httpx
 from django.contrib.auth.models import Permission
-from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 
 from messaging.actions.accounts import create_token, sign_up
@@ -161,10 +159,3 @@ def post_together(posts: Sequence[Post]) -> None:
         some = posts[start : start + POSTS_PER_COMMIT]
         outcomes = post_messages(some)
         assert all(isinstance(outcomes.get(post), Message) for post in some), outcomes
-
-
-def refill_database() -> None:
-    """What the migrations put there, and nothing else."""
-    # Sequences go on: what is put back keeps its ids, and nothing new may get one of them.
-    call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
-    connection.creation.deserialize_db_from_string(connection._test_serialized_contents)  # type: ignore[attr-defined]

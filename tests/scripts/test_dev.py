@@ -19,7 +19,8 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout with nothing in it but the commands, and a PATH with nothing at all."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "programs").mkdir()
-    shutil.copy(ROOT / "scripts" / "dev.py", tmp_path / "scripts")
+    for name in ("checks.py", "dev.py", "machine.py"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     return tmp_path
 
 
@@ -109,7 +110,9 @@ def test_continuous_integration_runs_what_everybody_runs() -> None:
 
 
 @pytest.mark.parametrize(("mends", "result"), [(True, "passed"), (False, "FAILED")])
-def test_a_test_that_fails_has_a_second_try_and_is_named(tmp_path: Path, mends: bool, result: str) -> None:
+def test_a_test_that_fails_has_a_second_try_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mends: bool, result: str
+) -> None:
     (tmp_path / "test_luck.py").write_text(
         "from pathlib import Path\n"
         "def test_always(): pass\n"
@@ -120,10 +123,33 @@ def test_a_test_that_fails_has_a_second_try_and_is_named(tmp_path: Path, mends: 
         f"    assert before and {mends}\n"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    module = runpy.run_path(str(ROOT / "scripts" / "dev.py"))
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    module = runpy.run_path(str(ROOT / "scripts" / "checks.py"))
     (tmp_path / "logs").mkdir()
     checks = module["Checks"](tmp_path / "logs", [])
     checks.take(module["Step"]("luck", [sys.executable, "-m", "pytest", "."], cwd=tmp_path, has_tests=True))
     assert result in checks.results[0]
     assert checks.failed == ("" if mends else "luck")
     assert ("test_luck.py::test_luck" in " ".join(checks.results[1:])) is mends
+
+
+def test_what_fails_beside_the_others_ends_them_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    module = runpy.run_path(str(ROOT / "scripts" / "checks.py"))
+    step = module["Step"]
+    checks = module["Checks"](tmp_path, [])
+    checks.take_all(
+        [step("long", ["sleep", "60"]), step("never", ["false"])],
+        [step("good", ["echo", "all is well"]), step("bad", ["sh", "-c", "echo it is not; false"])],
+    )
+    assert checks.failed == "bad"
+    assert [line.split()[:2] for line in checks.results] == [
+        ["good", "passed"],
+        ["bad", "FAILED"],
+        ["long", "stopped"],
+    ]
+    told = capfd.readouterr().out
+    assert told.index("== good") < told.index("all is well") < told.index("== bad") < told.index("it is not")
+    assert "never" not in told

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message as EmailMessage
 from email.parser import BytesParser
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -87,7 +88,9 @@ class FakeServer(ABC):
         self._http.daemon_threads = True
         self.port = self._http.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        for work in (self._http.serve_forever, self._knock_on):
+        # It looks so often whether it is to end.
+        serve = partial(self._http.serve_forever, poll_interval=0.02)
+        for work in (serve, self._knock_on):
             threading.Thread(target=work, name=type(self).__name__, daemon=True).start()
 
     def __enter__(self) -> Self:
