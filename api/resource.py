@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from messaging.commands import FEED_URI, Command
 from messaging.errors import Invalid, Unauthorized
+from messaging.queries.devices import device_of_session
 
 if TYPE_CHECKING:
     from messaging.models import Token, User
@@ -73,6 +74,12 @@ def token_of(request: Request) -> "Token | None":
     """The device's token that the request came with; None: it came with a page's session."""
     token: Any = request.auth
     return cast("Token | None", token)
+
+
+def device_of(request: Request) -> str:
+    """The id, among one's devices, of what the request came from."""
+    token = token_of(request)
+    return token.id if token is not None else device_of_session(request.session)
 
 
 def reader(request: Request) -> "User | None":

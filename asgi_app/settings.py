@@ -78,9 +78,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "asgi_app.devices.DeviceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "frontend.pages.errors.ErrorPageMiddleware",
+    "frontend.pages.views.terms.TermsMiddleware",
 ]
 CSRF_FAILURE_VIEW = "frontend.pages.errors.csrf_failure"
 
@@ -173,6 +175,13 @@ HTTP_THREADS = env.int("HTTP_THREADS", 8)
 LIVE_THREADS = env.int("LIVE_THREADS", 8)
 LIVE_PING_S = env.float("LIVE_PING_S", 25.0)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+WORKER_METRICS_ADDRESS = env.str(
+    "WORKER_METRICS_ADDRESS",
+    "",
+    validate=validate.Regexp(
+        r"^$|^[^\s]+:\d{1,5}$", error="WORKER_METRICS_ADDRESS is host:port, e.g. 127.0.0.1:9100."
+    ),
+)
 
 # --- The community -------------------------------------------------------------------------------------------
 
@@ -265,11 +274,7 @@ PASSWORD_RESET_PATH = "password/reset/confirm/{uid}/{token}/"  # noqa: S105 - an
 KNOX_TOKEN_MODEL = "messaging.Token"  # noqa: S105 - a model's name
 # Its migrations would make the table of the model that ours replaces, with a foreign key that keeps users from being emptied.
 MIGRATION_MODULES = {"knox": None}
-REST_KNOX = {
-    "TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", 90)),
-    "AUTO_REFRESH": True,
-    "MIN_REFRESH_INTERVAL": 24 * 3600,
-}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", 90))}
 
 DJOSER = {
     "TOKEN_MODEL": "messaging.models.Token",
@@ -359,7 +364,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {
         "chat_uri": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
         "username": {"type": "string", "minLength": 1, "maxLength": 150},
-        "device": {"type": "string", "pattern": "^[0-9a-f]{15}$"},
+        "device": {"type": "string", "pattern": "^[0-9a-f]{15,16}$"},
         "message_number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
     },
 }

@@ -10,6 +10,7 @@ from consumers.admission import Admission
 from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
+from consumers.seen import Seen
 
 
 class LiveProcess:
@@ -22,6 +23,7 @@ class LiveProcess:
         self.admission = Admission(settings.REDIS_URL)
         self.posts = together.posts()
         self.tokens = together.tokens()
+        self.seen = Seen()
 
 
 _processes: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveProcess] = WeakKeyDictionary()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from messaging import events, limits, log, shapes
 from messaging.access import require_operator
 from messaging.actions.answers import ring_desk
+from messaging.actions.audit import note_deed
 from messaging.errors import Conflict, NotFound
 from messaging.heard import Heard, Kind, Profile
 from messaging.log import ChatLog
@@ -109,7 +110,9 @@ def ban_contact(*, operator: User, contact: int) -> Contact:
     """From now on nothing they do is answered, kept in the log or sent to them."""
     require_operator(operator)
     with changing(contact) as (chat_log, row):
-        row.banned_at = row.banned_at or timezone.now()
+        if row.banned_at is None:
+            row.banned_at = timezone.now()
+            _note(operator, row, "Banned.")
         row.waiting_since = None
         _skip_what_is_owed(chat_log, row, "The contact has been banned.")
     return row
@@ -118,7 +121,9 @@ def ban_contact(*, operator: User, contact: int) -> Contact:
 def unban_contact(*, operator: User, contact: int) -> Contact:
     require_operator(operator)
     with changing(contact) as (_, row):
-        row.banned_at = None
+        if row.banned_at is not None:
+            row.banned_at = None
+            _note(operator, row, "Unbanned.")
     return row
 
 
@@ -130,7 +135,9 @@ def take_contact(*, operator: User, contact: int) -> Contact:
             raise Conflict("A thread is between its two people.", code="not_a_contact_chat")
         if row.taken_by_id not in (None, operator.pk):
             raise Conflict("Another operator has taken this chat.", code="taken_by_another")
-        row.taken_by = operator
+        if row.taken_by_id is None:
+            row.taken_by = operator
+            _note(operator, row, "Taken over from the bot.")
     return row
 
 
@@ -138,8 +145,14 @@ def hand_back_contact(*, operator: User, contact: int) -> Contact:
     """The bot answers again, and nobody is waited for. Any operator may do so: the one who took the chat may be gone."""
     require_operator(operator)
     with changing(contact) as (_, row):
+        if row.taken_by is not None:
+            _note(operator, row, f"Handed back to the bot; {row.taken_by.username} had taken it.")
         row.taken_by = row.waiting_since = None
     return row
+
+
+def _note(operator: User, contact: Contact, what: str) -> None:
+    note_deed(operator=operator, to=contact, called=f"{contact.platform} contact {contact.pk}", what=what)
 
 
 def learn_profile(*, contact: int, profile: Profile | None) -> None:
@@ -266,6 +279,8 @@ def unlink_contact(*, user: User, contact: int) -> None:
     with changing(contact) as (_, row):
         if row.platform == WEB or (row.user_id != user.pk and not user.is_operator):
             raise NotFound("There is no such contact.", code="no_such_contact")
+        if row.user_id not in (None, user.pk):
+            _note(user, row, "Unlinked from its account.")
         row.user = None
 
 

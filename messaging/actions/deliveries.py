@@ -12,6 +12,7 @@ from django.utils import timezone
 from messaging import events, log, shapes
 from messaging.actions.contacts import keep_contact, note_reachability
 from messaging.content import AnyContent, File, content_of
+from messaging.counters import SENDS
 from messaging.heard import Heard, Kind
 from messaging.log import ChatLog
 from messaging.models import Contact, Delivery, Document, Message, Pace
@@ -126,6 +127,7 @@ def record_retry(owed: Owed, *, seconds: float, reason: str, sent: Sequence[str]
     """It is tried again in `seconds`, or given up a day after it was written."""
     if timezone.now() - owed.delivery.created_at > GIVE_UP_AFTER:
         return record_refused(owed, code="gave_up", reason=reason)
+    SENDS.labels(owed.contact.platform, "retry").inc()
     row = owed.delivery
     return bool(
         Delivery.objects.filter(
@@ -195,6 +197,7 @@ def _record(
             before = shapes.contact(contact)
             note_reachability(chat_log, contact, reachable=False)
             keep_contact(chat_log, contact, before)
+    SENDS.labels(owed.contact.platform, state.value).inc()
     return True
 
 

@@ -25,6 +25,7 @@ from messaging.actions.contacts import (
 )
 from messaging.actions.deliveries import note_watermark
 from messaging.content import AnyContent, Text
+from messaging.counters import INBOUNDS
 from messaging.errors import Conflict
 from messaging.heard import ANSWERABLE, Heard, Kind, Profile
 from messaging.log import ChatLog
@@ -262,6 +263,7 @@ class _Handling:
         )
         if not finished:
             raise LeaseLost("Another worker has this inbound.")
+        transaction.on_commit(INBOUNDS.labels(inbound.platform, state.value).inc)
 
 
 def _own_saying(claimed: Claimed) -> list[Saying]:

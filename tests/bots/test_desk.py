@@ -1,11 +1,13 @@
 """Operators watch contacts' chats and take them over; nobody else knows that there are any."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 
 from messaging.actions.journal import replay_inbounds
+from messaging.errors import Forbidden
 from messaging.models import Chat, Contact, Inbound, Member, User
 from tests.api.door import Answer, Caller
 from tests.bots.conftest import Worker, arrival, transcript
@@ -167,13 +169,15 @@ async def test_the_desk_is_read_page_by_page(worker: Worker, as_olive: Caller) -
     assert (await ask(as_olive, "GET", "/api/desk/chats/?taken=true")).body["chats"] == []
 
 
-async def test_what_is_parked_is_replayed_once(worker: Worker) -> None:
+async def test_what_is_parked_is_replayed_once(worker: Worker, olive: User, charlie: User) -> None:
     await worker.take(arrival("ada", "/break"))
     [pk] = [row.pk async for row in Inbound.objects.all()]
     await Inbound.objects.filter(pk=pk).aupdate(
         heard={"kind": "command", "command": "start", "text": "/start"}
     )
-    replay = sync_to_async(replay_inbounds)
+    with pytest.raises(Forbidden):
+        await sync_to_async(replay_inbounds)([pk], operator=charlie)
+    replay = partial(sync_to_async(replay_inbounds), operator=olive)
     assert await replay([pk]) == 1
     await worker.settled()
     assert await replay([pk]) == 0
