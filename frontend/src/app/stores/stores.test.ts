@@ -24,6 +24,9 @@ beforeEach(() => {
   vi.useFakeTimers();
   setActivePinia(createPinia());
   localStorage.clear();
+  // What this environment says it has, and has not.
+  const locks = { request: (_: string, act: () => unknown) => act() };
+  Object.defineProperty(navigator, "locks", { value: locks, configurable: true });
   Object.defineProperty(navigator, "userActivation", { value: { hasBeenActive: false }, configurable: true });
   const session = { token: "t", deviceId: "d", user: { id: alice.id, username: alice.username } };
   localStorage.setItem("parley.session", JSON.stringify(session));
