@@ -28,6 +28,7 @@ from messaging.errors import (
 logger = logging.getLogger("parley.api")
 
 RETRY_AFTER_OUTAGE_S = 2
+DEFECT = "It is our fault, and it has been written down."
 
 STATUS: dict[type[ParleyError], int] = {
     Invalid: 400,
@@ -73,19 +74,25 @@ class TooLarge(exceptions.APIException):
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's EXCEPTION_HANDLER. None: this is a defect of ours, which Django logs and answers with 500."""
-    status, problem = _explain(error)
+    status, problem, headers = explain(error)
     if status is None:
         return None
-    headers = {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Token"
-    if "retry_after_s" in problem:
-        headers["Retry-After"] = str(math.ceil(problem["retry_after_s"]))
     if (request := context.get("request")) is not None:
         # An error is JSON whatever was asked for; the browsable API would need the very user that may be the error.
         request.accepted_renderer = AnswerRenderer()
         request.accepted_media_type = AnswerRenderer.media_type
     return Response(problem, status=status, headers=headers)
+
+
+def explain(error: Exception) -> tuple[int | None, dict[str, Any], dict[str, str]]:
+    """The status, body and headers of a refusal; no status: nobody has foreseen it."""
+    status, problem = _explain(error)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Token"
+    if "retry_after_s" in problem:
+        headers["Retry-After"] = str(math.ceil(problem["retry_after_s"]))
+    return status, problem, headers
 
 
 def _explain(error: Exception) -> tuple[int | None, dict[str, Any]]:
@@ -146,3 +153,8 @@ def answer_plainly(status: int, code: str, detail: str) -> HttpResponse:
     return HttpResponse(
         encode({"code": code, "detail": detail}), status=status, content_type=AnswerRenderer.media_type
     )
+
+
+def explain_defect() -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer that a defect of ours has spoiled."""
+    return 500, {}, encode({"code": "defect", "detail": DEFECT})

@@ -61,6 +61,10 @@ def said(shape: Message) -> SaidMessage:
     return SaidMessage.model_construct(**dict(shape), user=shape.author, message=shape.text)
 
 
+def posted_answer(shape: Message, uri: str) -> PostedMessage:
+    return PostedMessage.model_construct(**dict(said(shape)), uri=uri)
+
+
 class Messages(Resource):
     permission_classes = [SignedInOrFeed]
 
@@ -102,7 +106,7 @@ class Messages(Resource):
         user = signed_in(request)
         command = body_as(request, PostMessage, chat=uri, **idempotency_key(request))
         posted = post_message(user=user, **command.model_dump())
-        return Response(PostedMessage.model_construct(**dict(said(posted)), uri=uri), status=201)
+        return Response(posted_answer(posted, uri), status=201)
 
 
 class MessageDetail(Resource):

@@ -18,6 +18,11 @@ def _read(stream: IO[Any]) -> bytes:
     return raw
 
 
+def json_of(raw: bytes) -> Any:
+    """A JSON body; one that is not there says nothing."""
+    return loads(raw) if raw else {}
+
+
 class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
@@ -27,8 +32,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        raw = _read(stream)
-        return loads(raw) if raw else {}
+        return json_of(_read(stream))
 
 
 class BoundedFormParser(FormParser):

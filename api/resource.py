@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from django.http import HttpRequest, QueryDict
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language_from_request, override
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from messaging.commands import FEED_URI, Command
@@ -31,6 +34,13 @@ class Resource(APIView):
             # Text is UTF-8: no client chooses another codec for us by its Content-Type.
             request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """What Django says of a field, of a password above all, it says in the reader's language: `Accept-Language`."""
+        with override(get_language_from_request(request)):
+            response = super().dispatch(request, *args, **kwargs)
+        patch_vary_headers(response, ["Accept-Language"])
+        return cast("Response", response)
 
 
 class SignedInOrFeed(BasePermission):
@@ -83,16 +93,21 @@ def body_as(request: Request, command: type[C], **known: object) -> C:
     JSON must have the exact types; in a form everything is text and taken for what it says.
     """
     body: object = request.data
+    if isinstance(body, QueryDict):
+        return command_from(body.dict(), command, known, strict=False)
+    return command_from(body, command, known)
+
+
+def command_from(body: object, command: type[C], known: Mapping[str, object], *, strict: bool = True) -> C:
+    """The same of a body that has been decoded."""
     if not isinstance(body, Mapping):
         raise Invalid("The body must be a JSON object.")
-    is_form = isinstance(body, QueryDict)
-    fields = body.dict() if isinstance(body, QueryDict) else body
-    for name in known.keys() & fields.keys():
-        if fields[name] != known[name]:
+    for name in known.keys() & body.keys():
+        if body[name] != known[name]:
             raise Invalid(
                 f"`{name}` in the body is not the one of the request.", fields={name: ["contradicts"]}
             )
-    return command.model_validate({**fields, **known}, strict=not is_form)
+    return command.model_validate({**body, **known}, strict=strict)
 
 
 def query_as(request: Request, query: type[Q]) -> Q:
@@ -101,7 +116,11 @@ def query_as(request: Request, query: type[Q]) -> Q:
 
 def idempotency_key(request: Request) -> dict[str, str]:
     """The header `Idempotency-Key` as the field that it stands for, if it was sent."""
-    key = request.headers.get("Idempotency-Key")
+    return client_id_of(request.headers.get("Idempotency-Key"))
+
+
+def client_id_of(key: str | None) -> dict[str, str]:
+    """The same of the header's value."""
     if key is None:
         return {}
     if not re.fullmatch(KEY_PATTERN, key):

@@ -17,13 +17,18 @@ class RequestThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Raises `TooMany`, which says when to come back."""
         token: Any = request.auth
-        if token is not None:
-            # One program gone wild leaves the person's other devices something.
-            limits.spend("token", token.id, per_minute=settings.TOKEN_REQUESTS_PER_MINUTE)
         address = limits.network_of(address_of(request))
         who = f"user:{request.user.pk}" if request.user.is_authenticated else f"address:{address}"
-        limits.spend("request", who, per_minute=settings.REQUESTS_PER_MINUTE)
+        count_request(token.id if token is not None else None, who)
         return True
+
+
+def count_request(token_id: str | None, who: str) -> None:
+    """One request of this account or address, by the device with this token. Raises `TooMany`."""
+    if token_id is not None:
+        # One program gone wild leaves the person's other devices something.
+        limits.spend("token", token_id, per_minute=settings.TOKEN_REQUESTS_PER_MINUTE)
+    limits.spend("request", who, per_minute=settings.REQUESTS_PER_MINUTE)
 
 
 def address_of(request: Request) -> str:

@@ -13,6 +13,7 @@ from asgi_app.handler import OneHopHandler
 from asgi_app.health import healthz, readyz
 from asgi_app.metrics import behind_token
 from asgi_app.proxies import believe
+from asgi_app.quick import QuickDoor
 from consumers.routing import application as sockets
 from messaging.bell import bell
 from messaging.database import DatabaseThreads
@@ -37,6 +38,8 @@ site = ServeStaticASGI(
     add_headers_function=_guard,
 )
 
+pages = QuickDoor(django, site)
+
 PROBES: dict[str, Application] = {
     "/healthz": healthz,
     "/readyz": readyz,
@@ -52,7 +55,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         believe(scope, settings.TRUSTED_PROXIES)
         bell.attach(asyncio.get_running_loop())
         path = scope["path"]
-        serve = webhooks if path.startswith("/webhooks/") else PROBES.get(path, site)
+        serve = webhooks if path.startswith("/webhooks/") else PROBES.get(path, pages)
         await serve(scope, receive, send)
     elif scope["type"] == "websocket":
         believe(scope, settings.TRUSTED_PROXIES)

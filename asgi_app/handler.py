@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.db import close_old_connections
 from django.http import FileResponse, HttpResponse
 from django.urls import set_script_prefix
 
@@ -33,6 +34,9 @@ class OneHopHandler(ASGIHandler):
 
     def __init__(self, threads: DatabaseThreads, max_body_bytes: int) -> None:
         super().__init__()
+        # The threads look after their connections; Django would ask each whether it lives with every request anew.
+        for signal in (signals.request_started, signals.request_finished):
+            signal.disconnect(close_old_connections)
         self.threads = threads
         self.max_body_bytes = max_body_bytes
 

@@ -249,6 +249,18 @@ MESSENGER_PAGES: dict[str, dict[str, Any]] = {
 }
 MESSENGER_API_URL = env.str("MESSENGER_API_URL", "https://graph.facebook.com").rstrip("/")
 MESSENGER_GRAPH_VERSION = env.str("MESSENGER_GRAPH_VERSION", "v25.0")
+# Links that lead people to each account, but for their payload; empty where its address is not known.
+BOT_LINKS: dict[str, str] = {
+    **{
+        f"telegram/{name}": f"https://t.me/{username.removeprefix('@')}?start=" if username else ""
+        for name, NAME in _accounts("TELEGRAM_BOTS", list(TELEGRAM_BOTS))
+        for username in [env.str(f"TELEGRAM_{NAME}_USERNAME", "")]
+    },
+    **{
+        f"messenger/{name}": f"https://m.me/{page['page_id']}?ref=" if page["page_id"] else ""
+        for name, page in MESSENGER_PAGES.items()
+    },
+}
 WEBHOOK_MAX_BODY_BYTES = env.int("WEBHOOK_MAX_BODY_BYTES", 256 * 1024)
 
 # --- Accounts ------------------------------------------------------------------------------------------------

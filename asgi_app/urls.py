@@ -45,7 +45,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if _is_for_programs(request):
-        return api_errors.answer_plainly(500, "defect", "It is our fault, and it has been written down.")
+        return api_errors.answer_plainly(500, "defect", api_errors.DEFECT)
     return page_errors.server_error(request)
 
 

@@ -12,12 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha1
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
 from redis import asyncio as aioredis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from messaging.counters import REDIS_ERRORS, REFUSALS
 from messaging.errors import TooMany
@@ -29,6 +30,36 @@ EXPIRES_S = 60
 REFRESH_EVERY_S = 20
 # How long a Redis that failed is left alone: nobody waits for its time-out again and again.
 AVOID_S = 5.0
+# Of one subject after the other: writes how many sockets it has here and says how many elsewhere; then of one address
+# after the other, how many handshakes there were. One string of numbers: anything else takes longer to read than to ask for.
+_TELL = """
+local here, now, alive_until, subjects = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+if alive_until ~= '' then redis.call('ZADD', KEYS[1], alive_until, here) end
+local is_other = {}
+for _, process in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do is_other[process] = process ~= here end
+local told = {}
+for at = 2, #KEYS do
+    local key, count, answer = KEYS[at], ARGV[at + 5], 0
+    if at > subjects + 1 then
+        answer = redis.call('INCRBY', key, count)
+        redis.call('EXPIRE', key, ARGV[6])
+    else
+        if count == '0' then
+            redis.call('HDEL', key, here)
+        else
+            redis.call('HSET', key, here, count)
+            redis.call('EXPIRE', key, ARGV[5])
+        end
+        local places = redis.call('HGETALL', key)
+        for i = 1, #places, 2 do
+            if is_other[places[i]] then answer = answer + places[i + 1] end
+        end
+    end
+    told[at - 1] = answer
+end
+return table.concat(told, ' ')
+"""
+_TELL_SHA = sha1(_TELL.encode()).hexdigest()  # noqa: S324 - Redis's name for it
 # When a place may be free again is anybody's guess.
 RETRY_WITHOUT_PLACE_S = 30.0
 # A socket that has been open that long without another of the same subject is nobody's flood.
@@ -182,42 +213,39 @@ class Admission:
 
     async def _ask_redis(self, questions: list[_Question], changed: set[str]) -> None:
         """One round trip: tells of what has changed here, asks what the others have."""
-        assert self._redis is not None
         now = time.time()
         handshakes = Counter(question.subject for question in questions if question.is_handshake)
-        subjects = list({question.subject for question in questions})
-        async with self._redis.pipeline(transaction=False) as pipe:
-            if not self._is_known:
-                changed = changed | set(self._here)
-                pipe.zadd(self._alive, {self._process: now + EXPIRES_S})
-            for subject in changed:
-                self._write(pipe, subject)
-            for subject, count in handshakes.items():
-                pipe.expire(self._handshakes_of(subject, now), 2 * WINDOW_S)
-                pipe.incrby(self._handshakes_of(subject, now), count)
-            for subject in subjects:
-                pipe.hgetall(self._sockets_of(subject))
-            pipe.zrangebyscore(self._alive, now, "+inf")
-            *answers, alive = await pipe.execute()
+        subjects = list(changed if self._is_known else changed | set(self._here))
+        keys = [
+            self._alive,
+            *map(self._sockets_of, subjects),
+            *(self._handshakes_of(subject, now) for subject in handshakes),
+        ]
+        told = await self._tell(
+            keys,
+            self._process,
+            now,
+            "" if self._is_known else now + EXPIRES_S,
+            len(subjects),
+            FORGOTTEN_AFTER_S,
+            2 * WINDOW_S,
+            *(self._here.get(subject, 0) for subject in subjects),
+            *handshakes.values(),
+        )
         self._is_known = True
-        by_process = dict(zip(subjects, answers[len(answers) - len(subjects) :], strict=True))
-        told = answers[: len(answers) - len(subjects)]
-        counted = dict(zip(handshakes, told[len(told) - 2 * len(handshakes) + 1 :: 2], strict=True))
-        others = set(alive) - {self._process}
+        elsewhere = dict(zip(subjects, told, strict=False))
+        counted = dict(zip(handshakes, told[len(subjects) :], strict=True))
         for question in questions:
-            elsewhere = sum(
-                int(count) for process, count in by_process[question.subject].items() if process in others
-            )
             if not question.answer.done():
-                question.answer.set_result((elsewhere, counted.get(question.subject, 0)))
+                question.answer.set_result((elsewhere[question.subject], counted.get(question.subject, 0)))
 
-    def _write(self, pipe: Any, subject: str) -> None:
-        key = self._sockets_of(subject)
-        if count := self._here.get(subject, 0):
-            pipe.hset(key, self._process, count)
-            pipe.expire(key, FORGOTTEN_AFTER_S)
-        else:
-            pipe.hdel(key, self._process)
+    async def _tell(self, keys: list[str], *arguments: object) -> list[int]:
+        assert self._redis is not None
+        try:
+            answer = await self._redis.evalsha(_TELL_SHA, len(keys), *keys, *arguments)  # type: ignore[misc, arg-type]
+        except NoScriptError:
+            answer = await self._redis.eval(_TELL, len(keys), *keys, *arguments)  # type: ignore[misc, arg-type]
+        return [int(number) for number in str(answer).split()]
 
     async def _stay_alive(self) -> None:
         """Tells of this process, and of all its sockets if Redis has come back without them."""

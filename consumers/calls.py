@@ -24,7 +24,7 @@ def call(user: "User", command: commands.Command) -> Answer:
 
 
 def posted(message: Message) -> Answer:
-    """The answer to a post, an edit and a deletion. Posts are done by `consumers/together.py`."""
+    """The answer to a post, an edit and a deletion. Posts are done by `messaging/crowd.py`."""
     return {"seq": message.seq, "message": message.model_dump(mode="json")}
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from consumers import protocol
 from consumers.auth import Visitor
-from consumers.database import database
 from consumers.encodings import JoinOrLeave, publication
 from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
@@ -13,6 +12,7 @@ from consumers.replies import Replies
 from consumers.stream import Follower
 from messaging.access import is_operator_now
 from messaging.commands import DESK, FEED_URI
+from messaging.crowd import database
 from messaging.errors import NotFound
 from messaging.queries.events import CONTACT_KIND, Opened, Wanted, open_streams
 

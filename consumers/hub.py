@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from consumers.database import database
 from consumers.encodings import JoinOrLeave
 from consumers.layer import PING_EVERY_S, Layer
 from consumers.stream import Counters, Follower, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage, bell
+from messaging.crowd import database
 from messaging.events import ChatsDoorbell
 from messaging.queries import positions
 from messaging.queries.events import FEED_KIND, Encoded, Opened, Wanted, stream_after

@@ -20,7 +20,6 @@ from django.utils import timezone
 from consumers import auth, protocol
 from consumers.admission import Seat
 from consumers.calls import call, posted
-from consumers.database import database
 from consumers.encodings import Dialect, Encoding, encoding_of, publication
 from consumers.following import Following, uri_of
 from consumers.process import live_process
@@ -30,6 +29,7 @@ from consumers.wire import Wire, wire_of
 from messaging.actions.messages import Post
 from messaging.commands import COMMANDS, PostMessage
 from messaging.commands import Command as AnyCommand
+from messaging.crowd import database
 from messaging.errors import Expired, Unauthorized
 from messaging.queries.chats import readable
 from messaging.queries.credentials import Credential, holder_of

@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 
 from consumers.admission import Seat
-from consumers.database import database
 from consumers.encodings import Dialect, JoinOrLeave
 from consumers.process import live_process
 from consumers.protocol import Close, Cut
 from consumers.wire import Wire, text_frame, wire_of
 from messaging.commands import FEED_URI
+from messaging.crowd import database
 from messaging.queries.events import Wanted, open_streams
 
 FEED = f"chat.{FEED_URI}"

@@ -1,16 +1,15 @@
 """What there is once per process for its live connections: the hub, the heartbeat, presence, and what they share."""
 
-import asyncio
-from weakref import WeakKeyDictionary
-
 from django.conf import settings
 
-from consumers import together
 from consumers.admission import Admission
 from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
 from consumers.seen import Seen
+from messaging.crowd import database, posts
+from messaging.queries.credentials import Credential, credential_of_token, credentials_of_tokens
+from messaging.together import PerLoop, Together
 
 
 class LiveProcess:
@@ -21,18 +20,13 @@ class LiveProcess:
         self.heartbeat = Heartbeat()
         self.presence = Presence(settings.REDIS_URL)
         self.admission = Admission(settings.REDIS_URL)
-        self.posts = together.posts()
-        self.tokens = together.tokens()
+        self.posts = posts()
+        # Tokens shown by those who connect: after a deploy all of them do at once.
+        self.tokens: Together[str, Credential] = Together(
+            credentials_of_tokens, credential_of_token, is_repeatable=lambda token: True, threads=database
+        )
         self.seen = Seen()
 
 
-_processes: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveProcess] = WeakKeyDictionary()
-
-
-def live_process() -> LiveProcess:
-    """This process's: one event loop serves, and one loop has one."""
-    loop = asyncio.get_running_loop()
-    process = _processes.get(loop)
-    if process is None:
-        process = _processes[loop] = LiveProcess()
-    return process
+live_process = PerLoop(LiveProcess)
+"""This process's: one event loop serves, and one loop has one."""

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import time
 
-from consumers.database import database
 from messaging.actions.devices import SEEN_EVERY, note_seen
+from messaging.crowd import database
 from messaging.queries.credentials import Credential
 
 logger = logging.getLogger("parley.seen")

@@ -94,7 +94,7 @@ class DatabaseThreads:
                     close_old_connections()
                     looked_at = time.monotonic()
                 job.run()
-                if job.failed or _left_a_transaction_open():
+                if job.failed or _left_something_behind():
                     close_old_connections()
                 # Or this thread would hold the last result until the next job comes.
                 del job
@@ -102,10 +102,12 @@ class DatabaseThreads:
             connections.close_all()
 
 
-def _left_a_transaction_open() -> bool:
-    """Whether the next job on this thread would find itself inside what this one began."""
+def _left_something_behind() -> bool:
+    """Whether the next job on this thread would find itself inside what this one began, or on a connection that broke under
+    it, which whoever answers a request keeps to themselves.
+    """
     return any(
-        connection.connection is not None and not connection.get_autocommit()
+        connection.connection is not None and (connection.errors_occurred or not connection.get_autocommit())
         for connection in connections.all(initialized_only=True)
     )
 

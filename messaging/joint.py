@@ -1,6 +1,6 @@
 """Does together, for threads, what comes while the last of its kind is being done: one transaction for all who waited.
 
-`consumers/together.py` is the same for an event loop.
+`messaging/together.py` is the same for an event loop.
 """
 
 import logging

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError
 
@@ -22,6 +23,22 @@ MAX_BATCHES = 4
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """One of each event loop's own, made with its first use. A process has one loop that serves, tests have several."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def __call__(self) -> T:
+        loop = asyncio.get_running_loop()
+        made = self._made.get(loop)
+        if made is None:
+            made = self._made[loop] = self._make()
+        return made
 
 
 class Together(Generic[Item, Answer]):

@@ -62,6 +62,9 @@ class LiveServer:
     def pid(self) -> int:
         return self._running().pid
 
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.is_running()
+
     @property
     def rss_bytes(self) -> int:
         return int(psutil.Process(self.pid).memory_info().rss)

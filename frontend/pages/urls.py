@@ -76,6 +76,7 @@ urlpatterns = [
     path("logout/", accounts.log_out, name="log-out"),
     path("account/", accounts.account, name="account"),
     path("link/<uri:code>/", links.link, name="link"),
+    path("account/contacts/code/", links.code, name="link-code"),
     path("account/contacts/<number:contact_id>/unlink/", links.unlink, name="unlink"),
     path("account/profile/", accounts.profile, name="profile"),
     path("account/devices/", devices.devices, name="devices"),

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +38,7 @@ _KEPT = [
     "banned_at",
     "unreachable_at",
     "taken_by",
+    "waiting_since",
     "user",
     "referral",
     "referred_by",
@@ -112,6 +113,7 @@ def ban_contact(*, operator: User, contact: int) -> Contact:
         if row.banned_at is None:
             row.banned_at = timezone.now()
             _note(operator, row, "Banned.")
+        row.waiting_since = None
         _skip_what_is_owed(chat_log, row, "The contact has been banned.")
     return row
 
@@ -140,12 +142,13 @@ def take_contact(*, operator: User, contact: int) -> Contact:
 
 
 def hand_back_contact(*, operator: User, contact: int) -> Contact:
-    """The bot answers again. Any operator may do so: the one who took the chat may be gone."""
+    """The bot answers again, and nobody is waited for. Any operator may do so: the one who took the chat may be gone."""
     require_operator(operator)
     with changing(contact) as (_, row):
         if row.taken_by is not None:
             _note(operator, row, f"Handed back to the bot; {row.taken_by.username} had taken it.")
             row.taken_by = None
+        row.waiting_since = None
     return row
 
 
@@ -186,7 +189,14 @@ def note_reachability(chat_log: ChatLog, contact: Contact, *, reachable: bool) -
         contact.unreachable_at = None
     elif contact.unreachable_at is None:
         contact.unreachable_at = timezone.now()
+        contact.waiting_since = None
         _skip_what_is_owed(chat_log, contact, "The contact has blocked the bot.")
+
+
+def note_waiting(contact: Contact, since: datetime | None) -> None:
+    """Whether they wait for a person: the bot cannot answer, or does not because an operator has taken the chat."""
+    if contact.platform != WEB:
+        contact.waiting_since = since and (contact.waiting_since or since)
 
 
 def note_referral(contact: Contact, heard: Heard) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from messaging import events, log, shapes
@@ -207,7 +209,9 @@ def _begun_at(claimed: Delivery) -> datetime:
 
 
 def note_watermark(chat_log: ChatLog, contact: Contact, heard: Heard) -> str:
-    """Everything sent up to the watermark has been delivered, or read, which implies it. Inside a transaction."""
+    """Everything sent up to the watermark has been delivered, or read, which implies it: at the time that the first
+    watermark names to cover it. Inside a transaction.
+    """
     state = Delivery.State.READ if heard.kind == Kind.READ else Delivery.State.DELIVERED
     on_their_way = [Delivery.State.SENT] + (
         [Delivery.State.DELIVERED] if state == Delivery.State.READ else []
@@ -216,7 +220,10 @@ def note_watermark(chat_log: ChatLog, contact: Contact, heard: Heard) -> str:
     found = list(rows.values_list("pk", "message_id", "message__number"))
     if not found:
         return f"{state} before"
-    Delivery.objects.filter(pk__in=[pk for pk, _, _ in found]).update(state=state)
+    times: dict[str, Any] = {"delivered_at": Coalesce(F("delivered_at"), heard.watermark)}
+    if state == Delivery.State.READ:
+        times["read_at"] = heard.watermark
+    Delivery.objects.filter(pk__in=[pk for pk, _, _ in found]).update(state=state, **times)
     Message.objects.filter(pk__in=[pk for _, pk, _ in found]).update(delivery=state.value)
     numbers = sorted({number for _, _, number in found})
     chat_log.append(events.DeliveryChanged, numbers=numbers, state=state.value)

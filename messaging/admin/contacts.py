@@ -138,6 +138,8 @@ class DeliveryPages(LookOnly):
         "lost",
         "due_at",
         "sent_at",
+        "delivered_at",
+        "read_at",
         "code",
         "reason",
     )

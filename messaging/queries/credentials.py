@@ -47,11 +47,19 @@ def credential_of_token(token: str) -> Credential:
     return _credential_of(live_token(token))
 
 
-def credentials_of_tokens(tokens: Collection[str]) -> dict[str, Credential | Exception]:
-    """For each token what `credential_of_token` returns or raises; one query for all."""
+def live_tokens(tokens: Collection[str]) -> dict[str, Token | Unauthorized]:
+    """For each token what `live_token` returns or raises; one query for all."""
     digests = {token: _digest(token) for token in tokens}
     rows = {row.digest: row for row in _WITH_DIGEST.rows(set(filter(None, digests.values())))}
-    return {token: _credential_or_error(rows.get(digest)) for token, digest in digests.items()}
+    return {token: _live_or_error(rows.get(digest)) for token, digest in digests.items()}
+
+
+def credentials_of_tokens(tokens: Collection[str]) -> dict[str, Credential | Exception]:
+    """For each token what `credential_of_token` returns or raises; one query for all."""
+    return {
+        token: row if isinstance(row, Exception) else _credential_of(row)
+        for token, row in live_tokens(tokens).items()
+    }
 
 
 def _digest(token: str) -> str:
@@ -74,9 +82,9 @@ def _credential_of(row: Token) -> Credential:
     return Credential("token", row.digest, row.user, row.expiry)
 
 
-def _credential_or_error(row: Token | None) -> Credential | Exception:
+def _live_or_error(row: Token | None) -> Token | Unauthorized:
     try:
-        return _credential_of(_require_live(row))
+        return _require_live(row)
     except Unauthorized as error:
         return error
 

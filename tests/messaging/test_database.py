@@ -172,6 +172,21 @@ async def test_a_connection_that_broke_between_two_jobs_costs_one_job(one_thread
     assert await one_thread.run(ask) is not before
 
 
+@pytest.mark.needs_postgres
+@pytest.mark.django_db(transaction=True)
+async def test_a_job_that_keeps_a_broken_connection_to_itself_leaves_it_to_nobody(
+    one_thread: DatabaseThreads,
+) -> None:
+    def ask_and_keep_quiet() -> None:
+        with pytest.raises(InterfaceError):
+            ask()
+
+    before = await one_thread.run(ask)
+    before.close()
+    await one_thread.run(ask_and_keep_quiet)
+    assert await one_thread.run(ask) is not before
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_a_job_that_leaves_a_transaction_open_leaves_it_to_nobody(one_thread: DatabaseThreads) -> None:
     await one_thread.run(transaction.set_autocommit, False)

@@ -21,7 +21,7 @@ from frontend.pages.visitor import PersonRequest, address_of, own_address, signe
 from messaging.actions import accounts
 from messaging.actions.devices import end_page_session
 from messaging.errors import ParleyError
-from messaging.queries.contacts import linked_contacts
+from messaging.queries.contacts import linked_contacts, ways_to_bots
 from messaging.queries.devices import device_of_session
 from messaging.queries.terms import versions_in_force
 from messaging.queries.users import active_thread_uri
@@ -166,5 +166,6 @@ def _account(
         "profile_form": profile_form or ProfileForm(initial=present),
         "delete_form": delete_form or DeleteAccountForm(auto_id="id_delete_%s"),
         "contacts": linked_contacts(user),
+        "can_link": bool(ways_to_bots("")),
     }
     return render(request, "pages/account.html", context, status=status)

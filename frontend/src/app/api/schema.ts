@@ -991,11 +991,13 @@ export interface components {
         };
         /**
          * DeskChat
-         * @description One line of the desk: a contact's chat.
+         * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+         *     answer or an operator has taken the chat.
          */
         DeskChat: {
             uri: string;
             contact: components["schemas"]["Contact"];
+            waiting_since: string | null;
             message_count: number;
             last_message: components["schemas"]["Message"] | null;
             /** Format: date-time */
@@ -1004,11 +1006,13 @@ export interface components {
         };
         /**
          * DeskPage
-         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it.
+         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+         *     contacts who wait for a person, whichever page this is.
          */
         DeskPage: {
             chats: components["schemas"]["DeskChat"][];
             next: string | null;
+            waiting: number;
         };
         /**
          * Device
@@ -3210,8 +3214,12 @@ export interface operations {
                 before?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Only chats that the caller has taken, or only others. */
+                mine?: boolean;
                 /** @description Only chats that operators have taken, or only others. */
                 taken?: boolean;
+                /** @description Only chats whose contacts wait for a person, or only others. */
+                waiting?: boolean;
             };
             header?: never;
             path?: never;
@@ -3219,7 +3227,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of the desk, most recently active first; `next` is the `before` of the page after it. */
+            /**
+             * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+             *         contacts who wait for a person, whichever page this is.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3286,7 +3297,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3362,7 +3376,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3438,7 +3455,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,7 +3534,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3590,7 +3613,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0008_deployment_for_tests"),
+        ("messaging", "0010_waiting_contacts"),
     ]
 
     operations = [

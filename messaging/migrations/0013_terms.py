@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0010_invitations"),
+        ("messaging", "0012_invitations"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0009_devices"),
+        ("messaging", "0011_devices"),
     ]
 
     operations = [
