@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import time_machine
 
 from messaging import limits
 from messaging.errors import TooMany
+from tests.messaging.together import together
 from tests.services import Valkey
 
 
@@ -55,6 +57,19 @@ def test_processes_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         total += granted("somebody", per_minute=100, tries=40)
     assert total <= 100
     assert total >= 100 - 4 * 5  # what a process took in advance and did not spend
+
+
+def test_a_process_that_ends_takes_a_twentieth_with_it_however_many_threads_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three processes of eight threads, restarted one after the other while everybody is at it."""
+    for number in range(5):
+        spend = partial(limits.spend, "test", f"an office {number}", per_minute=200)
+        for _ in range(6):
+            monkeypatch.setattr(limits, "_limits", limits._Limits())
+            assert together([spend] * 8) == [None] * 8
+        monkeypatch.setattr(limits, "_limits", limits._Limits())
+        assert granted(f"an office {number}", per_minute=200, tries=200) == 200 - 6 * 10
 
 
 @pytest.mark.needs_redis
