@@ -39,7 +39,6 @@ class InvitationPages(LookOnly):
     list_display = ("id", "note", "made_by", "created_at", "expires_at", "used", "most", "revoked_at")
     list_filter = ("revoked_at",)
     list_select_related = ("made_by",)
-    exclude = ("digest",)
     actions = ("revoke",)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
@@ -52,7 +51,8 @@ class InvitationPages(LookOnly):
         return self.has_operate_permission(request)
 
     def get_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:
-        return ("note", "days", "most") if obj is None else super().get_fields(request, obj)
+        told = ("note", "made_by", "created_at", "expires_at", "used", "most", "revoked_at")
+        return ("note", "days", "most") if obj is None else told
 
     def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
         made, link = invite(

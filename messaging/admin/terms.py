@@ -52,8 +52,8 @@ class TermsPages(LookOnly):
         return request.user.has_perm("messaging.add_termstext")
 
     def get_fields(self, request: HttpRequest, obj: TermsText | None = None) -> Any:
-        adding = ("kind", "language", "text", "ask_again")
-        return adding if obj is None else super().get_fields(request, obj)
+        told = ("kind", "version", "language", "text", "published_at", "published_by")
+        return ("kind", "language", "text", "ask_again") if obj is None else told
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The text in force, to be changed: `?kind=privacy` for the other one."""

@@ -126,6 +126,12 @@ def test_operators_make_and_revoke_them_in_the_admin_and_nobody_else_does(
     assert by_rest(link) == ""
     row = Invitation.objects.get()
     assert link not in client.get(path).content.decode()
+    told = client.get(f"{path}{row.pk}/change/").content.decode()
+    assert re.findall(r"<label>(.*?):</label>", told)[:5] == [
+        "Note", "Made by", "Created at", "Expires at", "Used",
+    ]  # fmt: skip
+    assert link not in told
+    assert row.digest not in told
     with pytest.raises(Forbidden):
         revoke_invitation(operator=charlie, invitation=row.pk)
     client.post(path, {"action": "revoke", "_selected_action": [row.pk]})

@@ -1,5 +1,6 @@
 """Terms and privacy: shown to everybody, accepted by whoever signs up, edited in the admin, and asked about again."""
 
+import re
 from datetime import timedelta
 
 import httpx
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from messaging.actions.terms import publish_terms
 from messaging.errors import Forbidden
-from messaging.models import Acceptance, Message, User
+from messaging.models import Acceptance, Message, TermsText, User
 from messaging.queries.terms import REMEMBERED_S, Versions, versions_lately
 from tests.api.door import Caller
 from tests.conftest import PASSWORD
@@ -148,6 +149,11 @@ def test_each_reads_their_own_language_where_there_is_one(root: User) -> None:
 
 def test_what_is_published_is_text(root: User) -> None:
     publish(root, "# <script>alert(1)</script>\n\nBe <b>kind</b>.")
+    client = Client()
+    client.force_login(root)
+    told = client.get(f"/admin/messaging/termstext/{TermsText.objects.get().pk}/change/").content.decode()
+    assert re.findall(r"<label>(.*?):</label>", told)[:2] == ["Kind", "Version"]
+    assert "Ask again" not in told
     page = Visitor().open("/terms/")
     assert page.content.all("h2")[0].said == "<script>alert(1)</script>"
     assert page.content.all("p")[0].said == "Be <b>kind</b>."
