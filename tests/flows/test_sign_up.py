@@ -41,6 +41,11 @@ def test_closed(settings: LazySettings) -> None:
     settings.SIGN_UP = "closed"
     assert by_rest() == "sign_up_closed"
     assert by_page() == ["Nobody can sign up here now."]
+    # By a UNIX socket whose proxy does not say from where.
+    for path in ("/auth/users/", "/signup/"):
+        answer = Client(REMOTE_ADDR="").post(path, {"username": "dora", "password": PASSWORD})
+        assert answer.status_code != 201
+        assert "Nobody can sign up here now." in answer.content.decode()
     assert not User.objects.exists()
 
 
