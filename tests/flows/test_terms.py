@@ -95,6 +95,11 @@ def test_over_rest_one_may_say_what_one_was_shown(root: User) -> None:
     assert app.get("/api/terms/").body["to_accept"] is False
     assert Caller().post("/api/terms/", terms_version=1, privacy_version=0).status == httpx.codes.UNAUTHORIZED
     assert accepted("dora") == [("terms", 0, "rest"), ("privacy", 0, "rest"), ("terms", 1, "rest")]
+    assert (
+        app.send("DELETE", "/auth/users/me/", body={"current_password": PASSWORD}).status
+        == httpx.codes.NO_CONTENT
+    )
+    assert not Acceptance.objects.exists(), "they are kept as long as the account"
 
 
 def test_a_new_version_is_asked_about_at_the_next_page_and_nothing_is_lost(root: User, alice: User) -> None:
