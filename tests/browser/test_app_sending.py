@@ -5,6 +5,9 @@ import os
 
 from playwright.async_api import Page, WebSocket, expect
 
+from messaging.actions.accounts import create_token
+from messaging.database import DatabaseThreads
+from messaging.queries.users import person_named
 from tests.browser.app_person import AppPerson
 from tests.browser.conftest import NewAppPerson, NewPage
 from tests.browser.person import COMES_BACK_MS
@@ -144,8 +147,12 @@ async def test_two_windows_of_one_person_share_what_is_pending(app_user: NewAppP
         await person.sees("one", "two", "three")
 
 
+def _sign_in_a_program(name: str) -> None:
+    create_token(user=person_named(name), name="a program")
+
+
 async def test_a_revoked_device_signs_out_at_once_and_the_next_person_finds_nothing(
-    site: LiveServer, app_user: NewAppPerson, new_window: NewPage
+    site: LiveServer, acting: DatabaseThreads, app_user: NewAppPerson, new_window: NewPage
 ) -> None:
     alice, bob = await app_user("alice"), await app_user("bob")
     await alice.open_thread(bob)
@@ -157,15 +164,20 @@ async def test_a_revoked_device_signs_out_at_once_and_the_next_person_finds_noth
     )
     await elsewhere.say("never sent")
     await expect(elsewhere.page.locator("[data-draft-state]")).to_have_text("Waiting to be sent")
+    await acting.run(_sign_in_a_program, alice.name)
     await alice.open("/app/settings")
-    await (
-        alice.page.locator("[data-devices] li")
-        .filter(has_not_text="This device")
-        .get_by_role("button")
-        .click()
-    )
+    devices = alice.page.locator("[data-devices] li")
+    await expect(devices).to_have_count(3)
+    await expect(devices.first).to_contain_text("This device")
+    other = devices.filter(has_not_text="This device").filter(has_text="Chrome")
+    await expect(other.locator("[data-since]")).to_contain_text("Since")
+    await expect(other.locator("[data-seen-at]")).to_contain_text("Last seen this minute")
+    await other.get_by_role("button").click()
     await expect(elsewhere.page.get_by_text("You have been signed out of this device.")).to_be_visible()
     await expect(elsewhere.page.get_by_text("never sent")).to_be_visible()
+    await alice.press("Sign out all others")
+    await expect(devices).to_have_count(1)
+    await alice.is_live()
     await elsewhere.is_accessible()
     await elsewhere.page.context.unroute(POSTS)
 

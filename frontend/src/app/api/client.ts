@@ -8,6 +8,7 @@ export type ChatSummary = Schemas["ChatSummary"];
 export type Device = Schemas["Device"];
 export type Me = Schemas["Me"];
 export type MemberShape = Schemas["MemberShape"];
+export type TermsInForce = Schemas["TermsInForce"];
 export type RoomPreview = Schemas["RoomPreview"];
 
 const PATIENCE_MS = 10_000;

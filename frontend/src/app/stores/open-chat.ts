@@ -57,6 +57,7 @@ export const useOpenChat = defineStore("open chat", () => {
   let early: AnyEvent[] = [];
   /** Whether something has come since the reader looked away. */
   let isAway = false;
+  let seen = 0;
   let readTimer: ReturnType<typeof setTimeout> | undefined;
   let keepTimer: ReturnType<typeof setTimeout> | undefined;
   let typedAt = 0;
@@ -175,6 +176,7 @@ export const useOpenChat = defineStore("open chat", () => {
   function leave(): number {
     clearTimeout(readTimer);
     clearTimeout(keepTimer);
+    readTimer = keepTimer = undefined;
     uri.value = "";
     status.value = "loading";
     timeline.value = null;
@@ -286,9 +288,9 @@ export const useOpenChat = defineStore("open chat", () => {
   }
 
   function keepSoon(): void {
-    clearTimeout(keepTimer);
     const [chatUri, turn] = [uri.value, opened.opening];
-    keepTimer = setTimeout(() => {
+    keepTimer ??= setTimeout(() => {
+      keepTimer = undefined;
       const now = timeline.value;
       const isKept = place.value === "chats" && now?.reachesNewest === true;
       if (turn === opened.opening && isKept && position !== null) {
@@ -308,8 +310,12 @@ export const useOpenChat = defineStore("open chat", () => {
     }
     if (lastSeen !== null && document.hasFocus()) {
       isAway = false;
-      clearTimeout(readTimer);
-      readTimer = setTimeout(() => void markRead(lastSeen), READ_AFTER_MS);
+      seen = lastSeen;
+      // Not put off by what comes meanwhile: in a lively chat there is always something.
+      readTimer ??= setTimeout(() => {
+        readTimer = undefined;
+        void markRead(seen);
+      }, READ_AFTER_MS);
     }
   }
 

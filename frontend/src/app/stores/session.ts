@@ -15,6 +15,16 @@ interface Session {
   readonly user: { id: number; username: string };
 }
 
+/** `invitation`: of the link, where signing up takes one; the versions are of the texts that were shown. */
+export interface NewPerson {
+  readonly username: string;
+  readonly email: string;
+  readonly password: string;
+  readonly invitation: string;
+  readonly terms_version: number | null;
+  readonly privacy_version: number | null;
+}
+
 export type Ending = "revoked" | "signed-out";
 
 const KEY = "parley.session";
@@ -68,14 +78,9 @@ export const useSession = defineStore("session", () => {
     begin(next);
   }
 
-  async function signUp(
-    username: string,
-    email: string,
-    password: string,
-    invitation: string,
-  ): Promise<void> {
-    await answerOf(api.POST("/auth/users/", { body: { username, password, email, invitation } }));
-    await signIn(username, password);
+  async function signUp(person: NewPerson): Promise<void> {
+    await answerOf(api.POST("/auth/users/", { body: person }));
+    await signIn(person.username, person.password);
   }
 
   /** As the server has it from now on. */

@@ -6,6 +6,7 @@ import type { AnyEvent } from "../../wire";
 import { applyEvent } from "../events";
 import { useAlerts } from "./alerts";
 import { useChats } from "./chats";
+import { useConnection } from "./connection";
 import { useMembers } from "./members";
 import { useOpenChat } from "./open-chat";
 import { useOutbox } from "./outbox";
@@ -23,6 +24,9 @@ beforeEach(() => {
   vi.useFakeTimers();
   setActivePinia(createPinia());
   localStorage.clear();
+  // What this environment says it has, and has not.
+  const locks = { request: (_: string, act: () => unknown) => act() };
+  Object.defineProperty(navigator, "locks", { value: locks, configurable: true });
   Object.defineProperty(navigator, "userActivation", { value: { hasBeenActive: false }, configurable: true });
   const session = { token: "t", deviceId: "d", user: { id: alice.id, username: alice.username } };
   localStorage.setItem("parley.session", JSON.stringify(session));
@@ -141,6 +145,20 @@ describe("the open chat", () => {
     }
     expect(numbers()).toHaveLength(150);
     expect(numbers().at(-1)).toBe(1000);
+  });
+
+  it("is read as far as its reader sees, also where something comes all the time", async () => {
+    const marked: unknown[] = [];
+    vi.spyOn(useConnection(), "call").mockImplementation((_, data) => Promise.resolve(marked.push(data)));
+    useConnection().become("connected", 0);
+    await useOpenChat().load("x");
+    for (let number = 4; number <= 20; number += 1) {
+      applyEvent(said("x", number));
+      useOpenChat().look(true, number);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(marked.length).toBeGreaterThan(3);
+    expect(useChats().byUri.get("x")?.unread).toBeLessThan(5);
   });
 
   it("tells what is not there from what cannot be reached", async () => {
