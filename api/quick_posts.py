@@ -66,12 +66,10 @@ def ordinary(scope: Any) -> QuickPost | None:
         return None
     read: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
-        if name in _READ:
-            if name in read:
-                return None
-            read[name] = value
-        elif name not in _HARMLESS:
+        # One that is there twice is two to some and one to others.
+        if name in read or (name not in _READ and name not in _HARMLESS):
             return None
+        read[name] = value
     token = _TOKEN.fullmatch(read.get(b"authorization", b""))
     length = read.get(b"content-length", b"")
     if (
@@ -111,16 +109,28 @@ class QuickPosts:
 
 def _admit_all(posts: Collection[QuickPost]) -> "dict[QuickPost, Token | Exception]":
     """Who each is from, having counted it. Raises nothing but what befalls all."""
-    tokens = live_tokens({post.token for post in posts})
-    return {post: _counted(post, tokens[post.token]) for post in posts}
+    # As in the middleware, first of all: what is refused costs next to nothing.
+    refused: dict[QuickPost, Token | Exception] = {
+        post: refusal for post in posts if (refusal := _too_many_from(post.address)) is not None
+    }
+    others = [post for post in posts if post not in refused]
+    tokens = live_tokens({post.token for post in others})
+    return refused | {post: _counted(tokens[post.token]) for post in others}
 
 
-def _counted(post: QuickPost, token: "Token | Exception") -> "Token | Exception":
+def _too_many_from(address: str) -> Exception | None:
+    if network := limits.countable(address):
+        try:
+            limits.spend("address", network, per_minute=settings.ADDRESS_REQUESTS_PER_MINUTE)
+        except ParleyError as refusal:
+            return refusal
+    return None
+
+
+def _counted(token: "Token | Exception") -> "Token | Exception":
+    if isinstance(token, Exception):
+        return token
     try:
-        if address := limits.countable(post.address):
-            limits.spend("address", address, per_minute=settings.ADDRESS_REQUESTS_PER_MINUTE)
-        if isinstance(token, Exception):
-            return token
         note_token_seen(token=token)
         count_request(token.id, f"user:{token.user.pk}")
     except ParleyError as refusal:

@@ -32,6 +32,8 @@ def count_request(token_id: str | None, who: str) -> None:
 
 
 def address_of(request: Request) -> str:
-    """The client's address; the server has already looked through the proxies it trusts."""
-    address: str = request.META.get("REMOTE_ADDR", "")
+    """The client's address; the server has already looked through the proxies it trusts. Never empty: who comes by a UNIX
+    socket whose proxy says nothing is still somebody from outside.
+    """
+    address: str = request.META.get("REMOTE_ADDR") or "unknown"
     return address

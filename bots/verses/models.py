@@ -48,7 +48,9 @@ class Reader(models.Model):
     passed_over_at = models.DateTimeField(
         null=True, blank=True, help_text="When they last got none because they could not be written to."
     )
-    passed_over = models.CharField(max_length=40, blank=True, default="", help_text="Why, as a code.")
+    passed_over = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="Why, as a code."
+    )
 
     contact_id: int
 

@@ -26,8 +26,10 @@ def visitor(request: HttpRequest) -> "_User | None":
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where the request comes from; the server has already weighed what proxies say about it."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Where the request comes from; the server has already weighed what proxies say about it. Never empty, even by a UNIX
+    socket whose proxy says nothing.
+    """
+    return str(request.META.get("REMOTE_ADDR") or "unknown")
 
 
 def signed_in(

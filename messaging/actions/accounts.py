@@ -28,7 +28,7 @@ from messaging.actions.credentials import access_changed
 from messaging.actions.devices import forget_devices
 from messaging.actions.invitations import require_invitation, use_invitation
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
-from messaging.actions.terms import accept_terms, shown
+from messaging.actions.terms import accept_terms, forget_acceptances, shown
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
@@ -317,6 +317,7 @@ def delete_account(*, user: User) -> None:
         user.groups.clear()
         user.user_permissions.clear()
         forget_devices(user)
+        forget_acceptances(user)
         delete_secrets(user)
         _person_changed(user)
     _leave_everything(user)  # what they came into meanwhile

@@ -21,8 +21,10 @@ SEEN_EVERY = timedelta(minutes=5)
 
 def note_token_seen(*, token: Token) -> None:
     """To be told of every request that shows the token; writes once in `SEEN_EVERY`."""
-    if token.seen_at is None or timezone.now() - token.seen_at >= SEEN_EVERY:
+    now = timezone.now()
+    if token.seen_at is None or now - token.seen_at >= SEEN_EVERY:
         note_seen(digests=[token.digest])
+        token.seen_at = now  # requests that come together share the row
 
 
 def note_seen(*, digests: Collection[str] = (), session_keys: Collection[str] = ()) -> None:

@@ -237,9 +237,11 @@ class _Handling:
         )
 
     def note_unanswered(self, said: Sequence[Saying]) -> None:
-        """No bot answers what the contact has said, now or when it was put into the log: they wait for a person."""
+        """No bot answers what the contact has said, now or when it was put into the log: they wait for a person, unless
+        they have been banned since.
+        """
         inbound = self.claimed.inbound
-        if said or inbound.message_id is not None:
+        if self.contact.banned_at is None and (said or inbound.message_id is not None):
             note_waiting(self.contact, inbound.received_at)
 
     def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:

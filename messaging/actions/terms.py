@@ -54,6 +54,13 @@ def accept_terms(*, user: User, terms: int, privacy: int, door: str) -> None:
         user.save(update_fields=["accepted_terms", "accepted_privacy"])
 
 
+def forget_acceptances(user: User) -> None:
+    """All of them, in the transaction of whoever deletes the account: they are kept as long as that is."""
+    Acceptance.objects.filter(user=user).delete()
+    user.accepted_terms = user.accepted_privacy = None
+    user.save(update_fields=["accepted_terms", "accepted_privacy"])
+
+
 def shown(terms: int | None, privacy: int | None) -> Versions:
     """The versions that somebody was shown; those in force now, for who does not say."""
     now = versions_in_force()

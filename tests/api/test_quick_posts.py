@@ -175,6 +175,15 @@ async def test_it_answers_as_the_view_does(
         assert (refused[0], refused[2]["code"]) == (429, "too_many")
         assert 1 <= int(refused[1]["retry-after"]) <= 60
 
+    near = replace(usual, address="9.9.9.9")
+    with (
+        override_settings(ADDRESS_REQUESTS_PER_MINUTE=1),
+        time_machine.travel(time.time() // 60 * 60 + 10, tick=False),
+    ):
+        assert (await near.of(door))[0] == 201
+        status, headers, problem = await near.of(door)
+    assert (status, headers["retry-after"], problem["code"]) == (429, "50", "too_many")
+
 
 async def test_a_site_that_django_would_not_answer_for_is_not_answered_for(threads: DatabaseThreads) -> None:
     asked: list[Any] = []
@@ -224,7 +233,10 @@ def test_what_is_out_of_the_ordinary_is_the_views(strange: Ask) -> None:
     assert ordinary(strange.scope) is None
 
 
-def test_a_header_that_is_there_twice_is_the_views() -> None:
+@pytest.mark.parametrize("name", [b"authorization", b"host", b"x-request-id"])
+def test_a_header_that_is_there_twice_is_the_views(name: bytes) -> None:
     scope = USUAL.scope
-    scope["headers"].append((b"authorization", b"Token other"))
+    scope["headers"].append((b"x-request-id", b"12345678"))
+    assert ordinary(scope) is not None
+    scope["headers"].append((name, b"other"))
     assert ordinary(scope) is None

@@ -7,7 +7,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
 
-from messaging.actions.journal import replay_inbounds
+from messaging.actions.contacts import ban_contact
+from messaging.actions.inbounds import claim_inbounds, hear_inbound, park_inbound
+from messaging.actions.journal import replay_inbounds, store_inbounds
 from messaging.errors import Forbidden
 from messaging.models import Chat, Contact, Inbound, Member, User
 from tests.api.door import Answer, Caller
@@ -123,6 +125,15 @@ async def test_who_is_banned_is_neither_heard_nor_written_to(worker: Worker, as_
     await ask(as_olive, "DELETE", f"/api/desk/chats/{uri}/ban/")
     await worker.take(arrival("ada", "thank you"))
     assert worker.paper.texts("ada") == ["hello", "thank you"]
+
+
+def test_who_is_banned_while_the_bot_breaks_waits_for_nobody(olive: User) -> None:
+    store_inbounds([arrival("ada", "/slowly")])
+    [claimed] = claim_inbounds(limit=1)
+    hear_inbound(claimed)
+    ban_contact(operator=olive, contact=claimed.contact.pk)
+    park_inbound(claimed, error="the cage is open", author=None, apology="")
+    assert Contact.objects.get().waiting_since is None
 
 
 async def test_charlie_sees_nothing_of_any_of_it(

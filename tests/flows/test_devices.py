@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from messaging.actions.accounts import create_token, delete_account
-from messaging.actions.devices import prune_page_sessions
+from messaging.actions.devices import note_token_seen, prune_page_sessions
 from messaging.agents import called
 from messaging.models import PageSession, Token, User
 from messaging.queries.devices import devices_of
@@ -155,6 +155,11 @@ def test_a_device_is_written_down_at_most_once_in_five_minutes(alice: User) -> N
                 if any(each["sql"].startswith("UPDATE") for each in queries.captured_queries):
                     writes[name].append(minutes)
     assert writes == {"token": [6, 12], "page": [6, 12]}
+    with time_machine.travel(now + timedelta(minutes=30)), CaptureQueriesContext(connection) as queries:
+        row = Token.objects.get()
+        for _ in range(3):  # of requests that are answered together
+            note_token_seen(token=row)
+    assert [each["sql"][:6] for each in queries.captured_queries] == ["SELECT", "UPDATE"]
     seen = {device.kind: device.seen_at for device in devices_of(alice)}
     for kind in ("token", "session"):
         assert timedelta(minutes=12) <= (seen[kind] or now) - now < timedelta(minutes=13)

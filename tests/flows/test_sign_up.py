@@ -41,6 +41,11 @@ def test_closed(settings: LazySettings) -> None:
     settings.SIGN_UP = "closed"
     assert by_rest() == "sign_up_closed"
     assert by_page() == ["Nobody can sign up here now."]
+    # By a UNIX socket whose proxy does not say from where.
+    for path in ("/auth/users/", "/signup/"):
+        answer = Client(REMOTE_ADDR="").post(path, {"username": "dora", "password": PASSWORD})
+        assert answer.status_code != 201
+        assert "Nobody can sign up here now." in answer.content.decode()
     assert not User.objects.exists()
 
 
@@ -126,6 +131,12 @@ def test_operators_make_and_revoke_them_in_the_admin_and_nobody_else_does(
     assert by_rest(link) == ""
     row = Invitation.objects.get()
     assert link not in client.get(path).content.decode()
+    told = client.get(f"{path}{row.pk}/change/").content.decode()
+    assert re.findall(r"<label>(.*?):</label>", told)[:5] == [
+        "Note", "Made by", "Created at", "Expires at", "Used",
+    ]  # fmt: skip
+    assert link not in told
+    assert row.digest not in told
     with pytest.raises(Forbidden):
         revoke_invitation(operator=charlie, invitation=row.pk)
     client.post(path, {"action": "revoke", "_selected_action": [row.pk]})

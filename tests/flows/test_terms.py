@@ -1,5 +1,6 @@
 """Terms and privacy: shown to everybody, accepted by whoever signs up, edited in the admin, and asked about again."""
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -96,6 +97,11 @@ def test_over_rest_one_may_say_what_one_was_shown(root: User) -> None:
     assert app.get("/api/terms/").body["to_accept"] is False
     assert Caller().post("/api/terms/", terms_version=1, privacy_version=0).status == httpx.codes.UNAUTHORIZED
     assert accepted("dora") == [("terms", 0, "rest"), ("privacy", 0, "rest"), ("terms", 1, "rest")]
+    assert (
+        app.send("DELETE", "/auth/users/me/", body={"current_password": PASSWORD}).status
+        == httpx.codes.NO_CONTENT
+    )
+    assert not Acceptance.objects.exists(), "they are kept as long as the account"
 
 
 def test_a_new_version_is_asked_about_at_the_next_page_and_nothing_is_lost(root: User, alice: User) -> None:
@@ -152,6 +158,11 @@ def test_each_reads_their_own_language_where_there_is_one(root: User) -> None:
 
 def test_what_is_published_is_text(root: User) -> None:
     publish(root, "# <script>alert(1)</script>\n\nBe <b>kind</b>.")
+    client = Client()
+    client.force_login(root)
+    told = client.get(f"/admin/messaging/termstext/{TermsText.objects.get().pk}/change/").content.decode()
+    assert re.findall(r"<label>(.*?):</label>", told)[:2] == ["Kind", "Version"]
+    assert "Ask again" not in told
     page = Visitor().open("/terms/")
     assert page.content.all("h2")[0].said == "<script>alert(1)</script>"
     assert page.content.all("p")[0].said == "Be <b>kind</b>."

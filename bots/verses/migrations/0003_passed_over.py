@@ -10,7 +10,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="reader",
             name="passed_over",
-            field=models.CharField(blank=True, default="", help_text="Why, as a code.", max_length=40),
+            field=models.CharField(
+                blank=True, db_default="", default="", help_text="Why, as a code.", max_length=40
+            ),
         ),
         migrations.AddField(
             model_name="reader",
