@@ -25,7 +25,9 @@ class Kind(StrEnum):
     STANDBY = "standby"  # `text`: said while another app has the thread
 
     EDITED = "edited"  # `text`: what the contact's message `about` says now
-    ECHO = "echo"  # `text`: sent in our name by another app or by hand at the platform
+    ECHO = (
+        "echo"  # `text`: sent in our name; `is_ours`: by us, else by another app or by hand at the platform
+    )
     DELIVERED = "delivered"  # everything sent up to `watermark`
     READ = "read"
     REACHABLE = "reachable"  # the contact unblocked the bot
@@ -83,6 +85,7 @@ class Heard(Piece):
     """The platform's id of the message that it concerns: pressed, reacted to, answered, edited."""
     editable: bool = False
     """Whether the platform can put other words in the place of the message `about`."""
+    is_ours: bool = False
     acknowledge: str = ""
     """What the platform wants back so that a pressed button stops spinning (Telegram: the callback query's id)."""
 

@@ -354,6 +354,9 @@ def _note_edit(chat_log: ChatLog, contact: Contact, heard: Heard) -> str:
 
 def _note_echo(chat_log: ChatLog, contact: Contact, heard: Heard, author: User | None) -> str:
     """What was sent in our name: by us, or by somebody at the platform itself, which then belongs into the log."""
+    if heard.is_ours:
+        return "our own"
+    # Not marked: sent before we marked what we send.
     is_ours = Q(state=Delivery.State.WAITING, leased_until__isnull=False, message__text=heard.text) | Q(
         message__external_id=heard.message_id
     )

@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from django.test import override_settings
 from django.utils import timezone
 
+from bots import inbox
 from messaging.actions.bots import change_setting
 from messaging.actions.inbounds import claim_inbounds
 from messaging.actions.journal import store_inbounds
@@ -36,7 +37,7 @@ async def test_somebody_writes_and_is_answered(worker: Worker) -> None:
 
 
 async def test_what_one_says_quickly_is_answered_in_order(worker: Worker) -> None:
-    words = [str(number) for number in range(30)]
+    words = [str(number) for number in range(15)]
     await worker.take(*[arrival(person, word) for word in words for person in ("ada", "ben")])
     assert worker.paper.texts("ada") == words
     assert worker.paper.texts("ben") == words
@@ -49,8 +50,13 @@ async def test_a_bot_remembers_what_it_kept(worker: Worker) -> None:
     assert (state.data, state.version) == ({"count": 5}, 5)
 
 
-async def test_a_slow_handler_shows_typing_and_keeps_what_it_learns(worker: Worker) -> None:
-    await worker.take(arrival("ada", "/slowly 0.7"), arrival("ada", "/slowly"))
+async def test_a_slow_handler_shows_typing_and_keeps_what_it_learns(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "TYPING_AFTER_S", 0.1)
+    await worker.take(arrival("ada", "/slowly 0.3"))
+    monkeypatch.setattr(inbox, "TYPING_AFTER_S", 10)
+    await worker.take(arrival("ada", "/slowly"))
     assert [each.content.kind for each in worker.paper.sent["ada"]] == ["typing", "text", "text"]
     assert worker.paper.texts("ada") == ["Slowly 1", "Slowly 2"]
     assert (await Contact.objects.aget()).speaks == "fr"
@@ -128,7 +134,7 @@ def test_what_this_version_cannot_read_is_parked_and_holds_up_nobody() -> None:
 
 
 async def test_a_handler_that_takes_too_long_is_parked(worker: Worker) -> None:
-    with override_settings(WORKER_LEASE_S=2):
+    with override_settings(WORKER_LEASE_S=1):
         await worker.take(arrival("ada", "/slowly 5"), arrival("ada", "hello"))
     assert (await Inbound.objects.aget(state="parked")).error.strip().endswith("TimeoutError")
     assert worker.paper.texts("ada")[1:] == ["hello"]

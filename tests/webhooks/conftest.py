@@ -1,6 +1,8 @@
 """Platforms for the tests: the product's own fakes, our accounts on them, and the door that they knock at."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,28 @@ TELEGRAM_SECRET = "telegram-canary-secret"
 VERIFY_TOKEN = "verify-canary-token"
 TELEGRAM = "/webhooks/telegram/verses/"
 MESSENGER = "/webhooks/messenger/verses/"
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def signed(messenger: FakeMessenger, body: bytes) -> Knock:
+    return Knock(body, {**JSON, "X-Hub-Signature-256": messenger.signature(body)})
+
+
+def update(**content: Any) -> Knock:
+    headers = {**JSON, "X-Telegram-Bot-Api-Secret-Token": TELEGRAM_SECRET}
+    return Knock(json.dumps(content).encode(), headers)
+
+
+def said_by(messenger: FakeMessenger, person: str, mid: str, text: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "sender": {"id": person},
+        "recipient": {"id": messenger.page_id},
+        "timestamp": 1_760_000_000_000,
+        "message": {"mid": mid, "text": text},
+        **fields,
+    }
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from messaging.actions.bots import change_setting
 from messaging.errors import Invalid
 from messaging.models import User
 from tests.webhooks.conftest import journal
+from webhooks import polling
 from webhooks.fakes import FakeMessenger, FakeTelegram
 from webhooks.fakes.terminal import Terminal
 from webhooks.preparation import prepare, wanted_for
@@ -28,10 +29,13 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_polling_stores_what_came_and_only_then_says_so(telegram: FakeTelegram) -> None:
+async def test_polling_stores_what_came_and_only_then_says_so(
+    telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "FIRST_PAUSE_S", 0.05)
     said = [telegram.says(41, f"{n}") for n in range(3)]
     telegram.fail("500", method="getUpdates")
-    await sync_to_async(run)("telegram", "poll", "--seconds", "2")
+    await sync_to_async(run)("telegram", "poll", "--seconds", "0.6")
     assert [row.external_id for row in await journal()] == [str(update["update_id"]) for update in said]
     assert telegram.updates == []
 

@@ -9,13 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 from django.test import override_settings
 
 from messaging.heard import Arrival, Heard, Kind
 from messaging.models import Inbound
-from tests.webhooks.conftest import MESSENGER, TELEGRAM, TELEGRAM_SECRET, VERIFY_TOKEN, journal, knock
+from tests.webhooks.conftest import (
+    JSON,
+    MESSENGER,
+    TELEGRAM,
+    TELEGRAM_SECRET,
+    VERIFY_TOKEN,
+    journal,
+    knock,
+    said_by,
+    signed,
+)
 from webhooks import accounts, ingest
 from webhooks.accounts import Complaints
 from webhooks.fakes import FakeMessenger, FakeTelegram
@@ -23,27 +32,6 @@ from webhooks.fakes.server import Knock
 
 # All others prove, too, that they ask nothing of the database: it is out of bounds for them.
 stores = pytest.mark.django_db(transaction=True)
-
-JSON = {"Content-Type": "application/json"}
-
-
-def signed(messenger: FakeMessenger, body: bytes) -> Knock:
-    return Knock(body, {**JSON, "X-Hub-Signature-256": messenger.signature(body)})
-
-
-def update(**content: Any) -> Knock:
-    headers = {**JSON, "X-Telegram-Bot-Api-Secret-Token": TELEGRAM_SECRET}
-    return Knock(json.dumps(content).encode(), headers)
-
-
-def said_by(messenger: FakeMessenger, person: str, mid: str, text: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "sender": {"id": person},
-        "recipient": {"id": messenger.page_id},
-        "timestamp": 1_760_000_000_000,
-        "message": {"mid": mid, "text": text},
-        **fields,
-    }
 
 
 @stores
@@ -326,129 +314,3 @@ async def test_other_ways_of_calling(
     telegram: FakeTelegram, door: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     assert (await door.request(method, path, headers=JSON)).status_code == status
-
-
-STRANGE: list[dict[str, Any]] = [
-    {},
-    {"update_id": "7"},
-    {"update_id": -1},
-    {"update_id": 2**60, "message": {}},
-    {"update_id": True},
-    {"update_id": 7},
-    {"update_id": 7, "inline_query": {"id": "1"}},
-    {"update_id": 7, "chat_boost": None},
-    {"update_id": 7, "message": []},
-    {
-        "update_id": 7,
-        "message": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}, "text": 5},
-    },
-    {"update_id": 7, "message": {"message_id": 1, "date": 1, "chat": {"id": 2**60, "type": "private"}}},
-    {"update_id": 7, "message": {"message_id": 1, "date": "now", "chat": {"id": 1, "type": "private"}}},
-    {
-        "update_id": 7,
-        "message": {"message_id": 1, "chat": {"id": -5, "type": "supergroup"}, "text": "Hi"},
-    },
-    {
-        "update_id": 7,
-        "message": {
-            "message_id": 1,
-            "chat": {"id": 1, "type": "private"},
-            "from": {"id": 1},
-            "location": {"latitude": 91.0, "longitude": 0},
-        },
-    },
-    {"update_id": 7, "callback_query": {"id": "x" * 101, "from": {"id": 1}, "data": "a"}},
-]
-
-
-@stores
-async def test_unknown_shapes_are_stored_and_parked(telegram: FakeTelegram, door: httpx.AsyncClient) -> None:
-    for number, content in enumerate(STRANGE):
-        if content.get("update_id") == 7:
-            content["update_id"] = 100 + number
-        assert await knock(door, TELEGRAM, update(**content), update(**content)) == [200, 200]
-    rows = await journal()
-    assert [row.raw for row in rows] == STRANGE
-    assert all(row.state == Inbound.State.PARKED and row.error and row.repeats == 1 for row in rows)
-
-
-@stores
-async def test_times_that_are_none_do_not_cost_the_message(
-    telegram: FakeTelegram, messenger: FakeMessenger, door: httpx.AsyncClient
-) -> None:
-    for date in (-1, 0, 2**31, 2**33, 2**62):
-        said = said_by(messenger, "1", f"m{date}", "Hello", timestamp=date)
-        assert await knock(door, TELEGRAM, telegram.knock_of(telegram.says(41, "Hello", date=date))) == [200]
-        assert await knock(door, MESSENGER, messenger.knock_of({"messaging": [said]})) == [200]
-    assert [row.state for row in await journal()] == ["waiting"] * 10
-
-
-@stores
-async def test_a_watermark_that_is_no_time_is_parked(
-    messenger: FakeMessenger, door: httpx.AsyncClient
-) -> None:
-    event = {"sender": {"id": "1"}, "recipient": {"id": messenger.page_id}, "read": {"watermark": 2**62}}
-    assert await knock(door, MESSENGER, messenger.knock_of({"messaging": [event]})) == [200]
-    assert [row.state for row in await journal()] == ["parked"]
-
-
-@stores
-async def test_strange_envelopes(messenger: FakeMessenger, door: httpx.AsyncClient) -> None:
-    event = said_by(messenger, "1", "m1", "Hello")
-    bodies: list[tuple[dict[str, Any], int]] = [
-        ({"object": "instagram", "entry": []}, 404),
-        ({"entry": []}, 404),
-        ({"object": "page"}, 200),
-        (
-            {
-                "object": "page",
-                "entry": [5, {"id": messenger.page_id}, {"id": "another", "messaging": [event]}],
-            },
-            200,
-        ),
-        ({"object": "page", "entry": [{"id": messenger.page_id, "changes": [{"field": "feed"}]}]}, 200),
-    ]
-    for body, status in bodies:
-        assert await knock(door, MESSENGER, signed(messenger, orjson.dumps(body))) == [status]
-    assert [row.state for row in await journal()] == ["parked"] * 5
-
-
-async def challenge(door: httpx.AsyncClient, **changed: str) -> httpx.Response:
-    query = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "1158201444"}
-    return await door.get(
-        MESSENGER, params=query | {key.replace("_", ".", 1): each for key, each in changed.items()}
-    )
-
-
-async def test_a_challenge_is_answered(messenger: FakeMessenger, door: httpx.AsyncClient) -> None:
-    answer = await challenge(door)
-    assert (answer.status_code, answer.text) == (200, "1158201444")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-@pytest.mark.parametrize(
-    ("changed", "status"),
-    [
-        ({"hub_verify_token": "wrong"}, 403),
-        ({"hub_verify_token": VERIFY_TOKEN.upper()}, 403),
-        ({"hub_verify_token": ""}, 403),
-        ({"hub_mode": "unsubscribe"}, 403),
-        ({"hub_challenge": "<script>alert(1)</script>"}, 400),
-        ({"hub_challenge": "12a"}, 400),
-        ({"hub_challenge": "\uff11\uff12"}, 400),
-        ({"hub_challenge": "1" * 101}, 400),
-        ({"hub_challenge": ""}, 400),
-    ],
-)
-async def test_a_challenge_that_is_none(
-    messenger: FakeMessenger, door: httpx.AsyncClient, changed: dict[str, str], status: int
-) -> None:
-    answer = await challenge(door, **changed)
-    assert answer.status_code == status
-    assert "<" not in answer.text
-
-
-async def test_a_challenge_twice_in_one_query(messenger: FakeMessenger, door: httpx.AsyncClient) -> None:
-    for query in ("", "hub.mode", "hub.mode=subscribe&" * 50, f"hub.verify_token={VERIFY_TOKEN}&" * 2):
-        assert (await door.get(f"{MESSENGER}?{query}")).status_code in {400, 403}

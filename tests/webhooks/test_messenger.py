@@ -98,7 +98,7 @@ async def test_what_the_page_says_elsewhere_belongs_to_the_person(
     messenger.sends_echoes = messenger.sends_receipts = True
     outcome = await send(Text(text="Hi"))
     echo, delivered = arrivals(messenger)
-    assert echo.heard == Heard(kind=Kind.ECHO, text="Hi", message_id=outcome.external_ids[0])
+    assert echo.heard == Heard(kind=Kind.ECHO, text="Hi", message_id=outcome.external_ids[0], is_ours=True)
     assert echo.person == delivered.person == BOB
     assert delivered.heard is not None
     assert delivered.heard.kind == Kind.DELIVERED

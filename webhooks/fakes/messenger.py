@@ -168,6 +168,13 @@ class FakeMessenger(FakeServer):
         self.knock(self.knock_of({"standby": [event]}))
         return event
 
+    def says_by_hand(self, psid: str, text: str) -> None:
+        """Somebody who works for the page writes to them in the page's own inbox."""
+        with self.lock:
+            shown = Shown(self._mid(), text, is_page=True)
+            self.chats[psid].append(shown)
+            self.knock(self._echo_of(psid, shown, {}))
+
     # What they see
 
     def said_to(self, psid: str) -> list[str]:
@@ -289,7 +296,8 @@ class FakeMessenger(FakeServer):
         shown = self._shown(message if isinstance(message, dict) else {}, asked.files)
         shown.tag = str(params.get("tag", ""))
         self.chats[psid].append(shown)
-        self._tell_of(psid, shown)
+        metadata = message.get("metadata") if isinstance(message, dict) else None
+        self._tell_of(psid, shown, {"metadata": metadata} if metadata else {})
         return {"recipient_id": psid, "message_id": shown.mid}
 
     def _check_window(self, psid: str, params: dict[str, Any]) -> None:
@@ -331,18 +339,20 @@ class FakeMessenger(FakeServer):
             shown.text = str(where)
         return shown
 
-    def _tell_of(self, psid: str, shown: Shown) -> None:
+    def _tell_of(self, psid: str, shown: Shown, marks: dict[str, Any]) -> None:
         if self.sends_echoes:
-            message = {"mid": shown.mid, "text": shown.text, "is_echo": True, "app_id": 1}
-            event = {
-                "sender": {"id": self.page_id},
-                "recipient": {"id": psid},
-                "timestamp": _now_ms(),
-                "message": message,
-            }
-            self.knock(self.knock_of({"messaging": [event]}))
+            self.knock(self._echo_of(psid, shown, {"app_id": 1, **marks}))
         if self.sends_receipts:
             self._event(psid, delivery={"mids": [shown.mid], "watermark": _now_ms()})
+
+    def _echo_of(self, psid: str, shown: Shown, marks: dict[str, Any]) -> Knock:
+        event = {
+            "sender": {"id": self.page_id},
+            "recipient": {"id": psid},
+            "timestamp": _now_ms(),
+            "message": {"mid": shown.mid, "text": shown.text, "is_echo": True, **marks},
+        }
+        return self.knock_of({"messaging": [event]})
 
     def _profile(self, asked: Asked) -> dict[str, Any]:
         params = {name: _value(value) for name, value in asked.params.items()}

@@ -28,7 +28,7 @@ from messaging.heard import Arrival, Profile
 from webhooks.accounts import MessengerAccount, messenger_account
 from webhooks.platforms.base import Limits, Outgoing, Refused, RetryAt, SendOutcome, Sent
 from webhooks.platforms.calls import CallFailed, call, without_secrets
-from webhooks.platforms.messenger_events import AS_BUTTON, AS_REPLY, arrivals_of
+from webhooks.platforms.messenger_events import AS_BUTTON, AS_REPLY, OURS, arrivals_of
 from webhooks.platforms.words import parts_of, shortened
 
 MAX_TEXT = 2000
@@ -218,7 +218,8 @@ class Messenger:
             return standing
         sent = outgoing.sent_before
         for part in list(_parts(outgoing.content))[len(sent) :]:
-            outcome = await _send(client, page, {**to, **standing, "message": part.message}, part.file, sent)
+            message = {**part.message, "metadata": OURS}
+            outcome = await _send(client, page, {**to, **standing, "message": message}, part.file, sent)
             if not isinstance(outcome, Sent):
                 return outcome
             sent = outcome.external_ids

@@ -12,6 +12,8 @@ from webhooks.platforms.raw import kept, moment, name_of, understood, why_not
 
 # A button that had to be shown as a suggested answer says so by how its payload begins, and so does a real one.
 AS_BUTTON, AS_REPLY = "button:", "reply:"
+# What we send is marked by this, so that its echo is known: a long text comes back in parts, a file without its words.
+OURS = "parley"
 
 PersonId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
 MessageId = Annotated[str, Field(min_length=1, max_length=190)]
@@ -221,7 +223,8 @@ def _of_words(event: _Event, on_standby: bool) -> _Meaning:
     person = event.sender.id
     if (message := event.message) is not None:
         if message.is_echo:  # who speaks is the page, and the person hears
-            heard = Heard(kind=Kind.ECHO, text=_shown(message), message_id=message.mid)
+            is_ours = message.metadata == OURS
+            heard = Heard(kind=Kind.ECHO, text=_shown(message), message_id=message.mid, is_ours=is_ours)
             return _Meaning(event.recipient.id, heard, name=message.mid)
         return _Meaning(person, _of_message(message, on_standby), name=message.mid)
     if (edit := event.message_edit) is not None:

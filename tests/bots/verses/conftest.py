@@ -1,14 +1,10 @@
 """The verse bot with a small collection, and who reads."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 from django.test import override_settings
 
-from bots.inbox import Inbox
 from bots.verses.actions.collection import import_verses
 from bots.verses.formats import NewVerse
 from bots.verses.models import Author, Verse
@@ -17,9 +13,7 @@ from messaging.database import DatabaseThreads
 from messaging.models import Schedule
 from tests.bots.conftest import Worker
 from tests.bots.paper import Paper
-from tests.messaging.soundness import assert_every_log_is_sound
 from tests.webhooks.conftest import _threads_end, door, messenger, telegram  # noqa: F401 - fixtures
-from webhooks.outbox import Outbox
 from webhooks.platforms.base import Limits, Platform
 from webhooks.platforms.messenger import MESSENGER
 from webhooks.platforms.telegram import TELEGRAM
@@ -42,13 +36,8 @@ class Page(Paper):
 class EveryPlatform(Worker):
     """Paper, and the platforms whose fakes a test has."""
 
-    async def run(self) -> None:
-        platforms: dict[str, Platform] = {"paper": self.paper, "telegram": TELEGRAM, "messenger": MESSENGER}
-        outbox = Outbox(self.threads, self.wakes["outbox"], platforms)
-        inbox = Inbox(self.threads, outbox, self.wakes["inbox"])
-        async with asyncio.TaskGroup() as group:
-            group.create_task(outbox.work(self.stop))
-            group.create_task(inbox.work(self.stop))
+    def platforms(self) -> dict[str, Platform]:
+        return {"paper": self.paper, "telegram": TELEGRAM, "messenger": MESSENGER}
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +72,7 @@ def collection(transactional_db: None) -> dict[str, Verse]:
 
 
 @pytest.fixture
-async def worker(collection: dict[str, Verse]) -> AsyncIterator[Worker]:
+async def worker(collection: dict[str, Verse], bell_here: None) -> AsyncIterator[Worker]:
     """An inbox and an outbox at work until the test ends."""
-    worker = EveryPlatform(Page(), DatabaseThreads("bots", 4))
-    running = asyncio.create_task(worker.run())
-    yield worker
-    worker.stop.set()
-    await running
-    worker.threads.close()
-    await sync_to_async(assert_every_log_is_sound)()
-    await sync_to_async(connections.close_all)()
+    async with EveryPlatform(Page(), DatabaseThreads("bots", 4)).at_work() as worker:
+        yield worker
