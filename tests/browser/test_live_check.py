@@ -28,7 +28,7 @@ WELL = "Everything between you and the server works"
 
 # The impatient one first: it would not wait for a server that has others to answer.
 HOPS = {
-    UPGRADE + FORWARDED + "proxy_read_timeout 900ms;": "It is broken here: keeping it open.",
+    UPGRADE + FORWARDED + "proxy_read_timeout 2s;": "It is broken here: keeping it open.",
     UPGRADE + FORWARDED: WELL,
     FORWARDED: "It is broken here: opening a live connection.",
     UPGRADE + FORWARDED.replace("$scheme", "https"): "It is broken here: from here to the server.",
@@ -36,7 +36,7 @@ HOPS = {
 
 
 async def test_it_names_the_broken_hop(start_server: Start, new_window: NewPage, tmp_path: Path) -> None:
-    server = await start_server(TRUSTED_PROXIES="1", LIVE_PING_S="2")
+    server = await start_server(TRUSTED_PROXIES="1", LIVE_PING_S="4")
     ports = {free_port(): inside for inside in HOPS}
     assert len(ports) == len(HOPS)
     sites = (
