@@ -8,6 +8,7 @@ numbers that were kept.
 import argparse
 import datetime as dt
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,8 @@ T = TypeVar("T", Peer, Scenario)
 
 def main() -> None:
     options = _options()
+    # Told to stop, it ends what it has started, and keeps what it has measured.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.page:
         page.write([Results.read(Path(name)) for name in options.page], _cache())
         return
@@ -86,11 +89,12 @@ def measure(
         results.about = about
         for name, value in about.items():
             print(f"{name}: {value}")
-        for repetition in range(1, repetitions + 1):
-            for peer in peers:
-                results.measurements += _visit(
-                    bench, peer, scenarios, repetition, options=options, missing=results.missing
-                )
+        try:
+            for repetition in range(1, repetitions + 1):
+                for peer in peers:
+                    _visit(bench, peer, scenarios, repetition, options=options, results=results)
+        except KeyboardInterrupt:
+            about["Broken off"] = "what had been measured by then is here"
     results.about = {**about, "Took": f"{(time.monotonic() - begun) / 60:.1f} minutes"}
     return results
 
@@ -115,11 +119,10 @@ def _visit(
     repetition: int,
     *,
     options: argparse.Namespace,
-    missing: dict[str, str],
-) -> list[Measurement]:
+    results: Results,
+) -> None:
     """One server, started anew, through all scenarios that suit it; and started anew again after one that it could not
     do, which has left it with too much to do. A failure ends it: what came after would be about a broken server."""
-    measurements: list[Measurement] = []
     remaining = deque(each for each in scenarios if peer.scenarios is None or each.key in peer.scenarios)
     while remaining:
         bench.stack.forget_channels()
@@ -132,22 +135,22 @@ def _visit(
                     if not scenario.suits(running):
                         continue
                     if scenario.is_native and not bench.generator.is_native:
-                        missing[scenario.title] = "it needs Linux and a C compiler"
+                        results.missing[scenario.title] = "it needs Linux and a C compiler"
                         continue
                     print(f"  {repetition}  {peer.title}: {scenario.title}: ", end="", flush=True)
                     try:
                         facts = _measured(bench, running, scenario, f"{peer.key}-{scenario.key}", options)
                     except machine.TooFewFiles as too_few:
-                        missing[scenario.title] = str(too_few)
+                        results.missing[scenario.title] = str(too_few)
                         print(f"not here: {too_few}")
                         continue
                     could = facts["value"] is not None
                     print(_shown(scenario, facts))
-                    measurements.append(Measurement(scenario.key, peer.key, repetition, facts))
+                    results.measurements.append(Measurement(scenario.key, peer.key, repetition, facts))
         except Failed as failure:
             print(f"\n     {peer.title} failed in {scenario.title!r}: {failure}")
-            return [*measurements, Measurement(scenario.key, peer.key, repetition, failure=str(failure))]
-    return measurements
+            results.measurements.append(Measurement(scenario.key, peer.key, repetition, failure=str(failure)))
+            return
 
 
 def _measured(

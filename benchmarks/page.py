@@ -12,6 +12,7 @@ from benchmarks import asgi, pip
 from benchmarks.peer import ROOT, Missing
 from benchmarks.plot import PANELS
 from benchmarks.report import Results, as_markdown, made_when, markdown_table, median_of
+from benchmarks.scenario import Scenario
 from benchmarks.scenarios import SCENARIOS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -54,19 +55,18 @@ def draw(runs: Sequence[Results], cache: Path) -> None:
         )
 
 
-def _numbers(runs: Sequence[Results]) -> list[list[tuple[str, float]]]:
-    """For each panel, the servers' titles and values, from the newest run that has it."""
+def _numbers(runs: Sequence[Results]) -> list[list[tuple[str, float | None]]]:
+    """For each panel, the servers' titles and values (None: it could not), from the newest run that has it."""
     newest_first = sorted(runs, key=lambda run: run.about["Date"], reverse=True)
     scenarios = {each.key: each for each in SCENARIOS}
-    panels = []
-    for key, _, _ in PANELS:
-        shown: list[tuple[str, float]] = []
-        for run in newest_first:
-            for peer, title in run.peers.items():
-                done = [each.facts for each in run.of(scenarios[key], peer) if not each.failure]
-                if done and (value := median_of(done, "value")) is not None:
-                    shown.append((title, value))
-            if shown:
-                break
-        panels.append(shown)
-    return panels
+    return [
+        next(filter(None, (_shown(run, scenarios[panel[0]]) for run in newest_first)), []) for panel in PANELS
+    ]
+
+
+def _shown(run: Results, scenario: Scenario) -> list[tuple[str, float | None]]:
+    done = {
+        title: [each.facts for each in run.of(scenario, peer) if not each.failure]
+        for peer, title in run.peers.items()
+    }
+    return [(title, median_of(facts, "value")) for title, facts in done.items() if facts]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from messaging import shapes
 from messaging.access import Access, accesses_to
@@ -134,10 +135,12 @@ def tail(uri: str, *, limit: int = MAX_REPLAYED) -> Tail:
     chat = Chat.objects.get(uri=uri)
     epoch = positions.epoch()
     events: list[Encoded] = []
-    begin, after = max(chat.pruned_seq, chat.last_seq - limit), chat.last_seq
-    while after > begin and _bytes_of(events) <= MAX_REPLAY_BYTES:
-        last, after = after, max(begin, after - READ_AT_ONCE)
-        events = events_between(chat, after, last) + events
+    begin = max(chat.pruned_seq, chat.last_seq - limit)
+    # One read, of which no more is fetched than is wanted.
+    rows = Event.objects.filter(chat=chat, seq__gt=begin, seq__lte=chat.last_seq).order_by("-seq")
+    latest_first = rows.iterator(chunk_size=READ_AT_ONCE)
+    while _bytes_of(events) <= MAX_REPLAY_BYTES and (some := list(islice(latest_first, READ_AT_ONCE))):
+        events = shapes.encoded_events(chat, reversed(some)) + events
     return Tail(epoch=epoch, head=chat.last_seq, events=events)
 
 

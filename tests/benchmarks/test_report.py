@@ -1,7 +1,9 @@
 """Medians, ratios and verdicts as a reader sees them."""
 
+from pathlib import Path
 from typing import Any
 
+from benchmarks import asgi
 from benchmarks.report import Measurement, Results, as_markdown, room_left, table
 from benchmarks.scenario import ARRIVAL, BUSY, Column, Scenario, arrival, thousands
 
@@ -91,3 +93,33 @@ def test_the_limit_of_the_machine_tells_what_room_was_left() -> None:
     )
     assert room_left(results, _scenario()) == sentence
     assert room_left(_results(ours=[_facts(150)]), _scenario()) == ""
+
+
+def test_each_table_is_of_the_newest_run_that_has_it(tmp_path: Path) -> None:
+    older, newer = _results(ours=[_facts(10)]), _results(ours=[])
+    about = {"Size": "quick", "In use by others at the start": "0.00 cores"}
+    older.about, newer.about = {"Date": "2026-01-01", **about}, {"Date": "2026-01-02", **about}
+    older.write(tmp_path / "older.json")
+    page = as_markdown([Results.read(tmp_path / "older.json"), newer], [_scenario()])
+    assert page.startswith("- Date: 2026-01-02\n")
+    assert "| Ours | 10 |" in page
+    assert "*This run: 2026-01-01, quick; in use by others at the start: 0.00 cores.*" in page
+    newer.measurements = _results(ours=[_facts(20)]).measurements
+    page = as_markdown([older, newer], [_scenario()])
+    assert "| Ours | 20 |" in page
+    assert "This run" not in page
+
+
+def test_native_asgi_has_one_row_for_each_server() -> None:
+    peers = {"parley": "Parley", "asgi-uvicorn": "native ASGI on uvicorn"}
+    results = Results(about={}, peers=peers)
+    for peer, factor in (("parley", 1), ("asgi-uvicorn", 2)):
+        for key, more in (("echo", {"p99": 3000.0}), ("in-flight", {}), ("accepting", {})):
+            results.measurements.append(Measurement(key, peer, 1, _facts(1000 * factor, **more)))
+    results.measurements.append(Measurement("one-at-a-time", "asgi-uvicorn", 1, failure="it fell over"))
+    titles, ours, theirs = asgi.table(results)
+    assert titles[:4] == ["server", "accepts/s", "echoes/s", "p99 ms"]
+    assert ours[:5] == ["Parley", "1 000", "1 000", "3.00", "failed"]
+    assert theirs[:3] == ["native ASGI on uvicorn", "2 000", "2 000"]
+    assert asgi.is_of(results)
+    assert not asgi.is_of(_results(ours=[]))
