@@ -24,9 +24,10 @@ from messaging.actions.accounts import (
     mail_password_reset,
     require_password,
     reset_password,
-    revoke_token,
     sign_up,
 )
+from messaging.actions.devices import revoke_device
+from messaging.agents import called
 from messaging.commands import (
     ChangeProfile,
     ConfirmPasswordReset,
@@ -73,7 +74,9 @@ class LogInView(Resource, TokenCreateView):
             code=command.code,
             address=address_of(request),
         )
-        token, secret = create_token(user=user, name=command.name)
+        token, secret = create_token(
+            user=user, name=command.name or called(request.headers.get("User-Agent", ""))
+        )
         return Response(
             LoggedIn(
                 auth_token=secret,
@@ -91,7 +94,7 @@ class LogOutView(Resource, TokenDestroyView):
     @operation("Log out: this device's token is revoked", answers={204: None})
     def post(self, request: Request) -> Response:
         if token := token_of(request):
-            revoke_token(user=signed_in(request), token_id=token.id)
+            revoke_device(user=signed_in(request), device_id=token.id)
         return Response(status=204)
 
 

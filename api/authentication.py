@@ -7,7 +7,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from messaging.actions.accounts import renew_token
+from messaging.actions.devices import note_token_seen
 from messaging.errors import Unauthorized
 from messaging.queries.credentials import live_token
 
@@ -20,7 +20,7 @@ class DeviceTokenAuthentication(TokenAuthentication):
             row = live_token(token.decode("ascii", errors="replace"))
         except Unauthorized as error:
             raise AuthenticationFailed(error.sentence, code=error.code) from None
-        renew_token(token=row)
+        note_token_seen(token=row)
         return row.user, row
 
 

@@ -25,6 +25,12 @@ class DeskQuery(Paged):
     taken: bool | None = Field(
         default=None, description="Only chats that operators have taken, or only others."
     )
+    waiting: bool | None = Field(
+        default=None, description="Only chats whose contacts wait for a person, or only others."
+    )
+    mine: bool | None = Field(
+        default=None, description="Only chats that the caller has taken, or only others."
+    )
 
 
 class Desk(Resource):

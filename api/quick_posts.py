@@ -20,7 +20,7 @@ from api.rendering import encode
 from api.resource import client_id_of, command_from
 from api.throttles import count_request
 from messaging import limits
-from messaging.actions.accounts import renew_token
+from messaging.actions.devices import note_token_seen
 from messaging.actions.messages import Post
 from messaging.commands import PostMessage
 from messaging.crowd import posts
@@ -127,7 +127,7 @@ def _counted(post: QuickPost, token: "Token | Exception") -> "Token | Exception"
             limits.spend("address", address, per_minute=settings.ADDRESS_REQUESTS_PER_MINUTE)
         if isinstance(token, Exception):
             return token
-        renew_token(token=token)
+        note_token_seen(token=token)
         count_request(token.id, f"user:{token.user.pk}")
     except ParleyError as refusal:
         return refusal

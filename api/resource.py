@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from django.http import HttpRequest, QueryDict
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language_from_request, override
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from messaging.commands import FEED_URI, Command
 from messaging.errors import Invalid, Unauthorized
+from messaging.queries.devices import device_of_session
 
 if TYPE_CHECKING:
     from messaging.models import Token, User
@@ -30,6 +34,13 @@ class Resource(APIView):
             # Text is UTF-8: no client chooses another codec for us by its Content-Type.
             request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """What Django says of a field, of a password above all, it says in the reader's language: `Accept-Language`."""
+        with override(get_language_from_request(request)):
+            response = super().dispatch(request, *args, **kwargs)
+        patch_vary_headers(response, ["Accept-Language"])
+        return cast("Response", response)
 
 
 class SignedInOrFeed(BasePermission):
@@ -63,6 +74,12 @@ def token_of(request: Request) -> "Token | None":
     """The device's token that the request came with; None: it came with a page's session."""
     token: Any = request.auth
     return cast("Token | None", token)
+
+
+def device_of(request: Request) -> str:
+    """The id, among one's devices, of what the request came from."""
+    token = token_of(request)
+    return token.id if token is not None else device_of_session(request.session)
 
 
 def reader(request: Request) -> "User | None":

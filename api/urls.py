@@ -14,6 +14,8 @@ from api.events import Events
 from api.members import MemberDetail, Members
 from api.messages import MessageDetail, MessageDocument, MessagePress, Messages
 from api.reads import Read
+from api.second_factor import OwnRecoveryCodes, OwnSecondFactor, OwnSecondFactorProof
+from api.terms import TermsResource
 from api.threads import Threads
 from api.tickets import SocketTickets
 from api.users import OwnAccount, OwnDevice, OwnDevices, Reinstatement, Suspension, Users
@@ -36,7 +38,7 @@ class NameConverter(UriConverter):
 
 
 class DeviceConverter(UriConverter):
-    regex = "[0-9a-f]{15}"
+    regex = "[0-9a-f]{15,16}"
 
 
 class NumberConverter:
@@ -67,7 +69,11 @@ urlpatterns = [
     path("api/me/contacts/code/", OwnLinkCodes.as_view()),
     path("api/me/contacts/<message_number:contact_id>/", OwnContact.as_view()),
     path("api/devices/", OwnDevices.as_view()),
-    path("api/devices/<device:token_id>/", OwnDevice.as_view()),
+    path("api/devices/<device:device_id>/", OwnDevice.as_view()),
+    path("api/second-factor/", OwnSecondFactor.as_view()),
+    path("api/second-factor/confirm/", OwnSecondFactorProof.as_view()),
+    path("api/second-factor/recovery-codes/", OwnRecoveryCodes.as_view()),
+    path("api/terms/", TermsResource.as_view()),
     path("api/users/", Users.as_view()),
     path("api/users/<username:username>/suspend/", Suspension.as_view()),
     path("api/users/<username:username>/reinstate/", Reinstatement.as_view()),

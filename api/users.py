@@ -2,25 +2,19 @@
 
 from typing import Annotated
 
+from django.contrib.auth import logout
 from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.resource import Query, Resource, query_as, signed_in, token_of
+from api.resource import Query, Resource, device_of, query_as, signed_in, token_of
 from api.schema import operation
-from messaging.actions.accounts import reinstate_user, revoke_token, suspend_user
+from messaging.actions.accounts import reinstate_user, suspend_user
+from messaging.actions.devices import revoke_device, revoke_other_devices
 from messaging.commands import Line, ReinstateUser, SuspendUser
 from messaging.events import Shape
-from messaging.queries.users import (
-    MAX_FOUND,
-    Device,
-    Me,
-    PeoplePage,
-    account_named,
-    devices_of,
-    me,
-    people_matching,
-)
+from messaging.queries.devices import Device, devices_of
+from messaging.queries.users import MAX_FOUND, Me, PeoplePage, account_named, me, people_matching
 
 SearchText = Annotated[Line, Field(max_length=150)]
 
@@ -33,6 +27,12 @@ class PeopleQuery(Query):
 
 class Devices(Shape):
     devices: list[Device]
+
+
+class SignedOut(Shape):
+    """How many devices have been signed out."""
+
+    signed_out: int
 
 
 class Users(Resource):
@@ -75,9 +75,20 @@ class OwnAccount(Resource):
 
 
 class OwnDevices(Resource):
-    @operation("The devices one is signed in on", answers={200: Devices})
+    @operation(
+        "Where one is signed in: apps and programs by tokens, browsers by the pages' sessions",
+        answers={200: Devices},
+    )
     def get(self, request: Request) -> Response:
-        return Response(Devices(devices=devices_of(signed_in(request), current=token_of(request))))
+        return Response(Devices(devices=devices_of(signed_in(request), current=device_of(request))))
+
+    @operation(
+        "Sign out everywhere but here; live connections there close",
+        answers={200: SignedOut},
+    )
+    def delete(self, request: Request) -> Response:
+        count = revoke_other_devices(user=signed_in(request), current=device_of(request))
+        return Response(SignedOut(signed_out=count))
 
 
 class OwnDevice(Resource):
@@ -86,6 +97,9 @@ class OwnDevice(Resource):
         answers={204: None},
         refuses={404: "`no_such_device`"},
     )
-    def delete(self, request: Request, token_id: str) -> Response:
-        revoke_token(user=signed_in(request), token_id=token_id)
+    def delete(self, request: Request, device_id: str) -> Response:
+        is_here = device_id == device_of(request)
+        revoke_device(user=signed_in(request), device_id=device_id)
+        if is_here and token_of(request) is None:
+            logout(request)
         return Response(status=204)

@@ -64,6 +64,8 @@ def _is_bad(name: str, value: float) -> bool:
             return value == 0
         case "parley_chore_overdue_seconds":
             return value > 1800
+        case "parley_waiting_oldest_seconds":
+            return value > 600
         case "parley_thread_queue":
             return value > 50
     return False

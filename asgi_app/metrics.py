@@ -28,6 +28,7 @@ from consumers.process import LiveProcess, live_process
 from consumers.stream import Counters
 from messaging.database import DatabaseThreads, pools
 from messaging.queries import chores
+from messaging.queries.waiting import backlogs as read_backlogs
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 ROWS_WITHIN_S = 5.0
@@ -50,7 +51,20 @@ def overdue_chores() -> Iterator[Metric]:
     yield overdue
 
 
-ROWS: list[Callable[[], Iterable[Metric]]] = [overdue_chores]
+def backlogs() -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "parley_waiting", "What workers have still to do: inbound, delivery, broadcast.", labels=["what"]
+    )
+    oldest = GaugeMetricFamily(
+        "parley_waiting_oldest_seconds", "How long the oldest of it has been waiting.", labels=["what"]
+    )
+    for what, backlog in read_backlogs().items():
+        waiting.add_metric([what], backlog.count)
+        oldest.add_metric([what], backlog.oldest_s)
+    yield from (waiting, oldest)
+
+
+ROWS: list[Callable[[], Iterable[Metric]]] = [overdue_chores, backlogs]
 """Each is called on a database thread at every scrape, so it asks for what an index answers."""
 
 
@@ -64,8 +78,10 @@ class _Families:
         return self._families
 
 
-def behind_token(page: Application) -> Application:
-    """`/metrics`, or what `page` makes of that path where there is no METRICS_TOKEN."""
+def behind_token(page: Application, *, telling: Callable[[], Awaitable[bytes]] | None = None) -> Application:
+    """`/metrics`, or what `page` makes of that path where there is no METRICS_TOKEN. `telling`: a web process's figures
+    unless others are given.
+    """
 
     async def metrics(scope: Any, receive: Any, send: Any) -> None:
         if not settings.METRICS_TOKEN:
@@ -73,20 +89,32 @@ def behind_token(page: Application) -> Application:
         elif not constant_time_compare(_shown_token(scope), settings.METRICS_TOKEN):
             await _answer(send, 401, b"Show METRICS_TOKEN: Authorization: Bearer ...\n")
         else:
-            await _answer(send, 200, await exposition())
+            await _answer(send, 200, await (telling or exposition)())
 
     return metrics
 
 
 async def exposition() -> bytes:
-    """Everything, in Prometheus's text format."""
-    families = [*_of_process(live_process()), *_of_services(await readiness.checks()), *await _of_rows()]
+    """Everything that a web process tells, in Prometheus's text format."""
+    return _text([*_of_sockets(live_process()), *await _of_all()])
+
+
+async def exposition_of_worker() -> bytes:
+    """The same of a process that works in the background and has no sockets."""
+    return _text(await _of_all())
+
+
+async def _of_all() -> list[Metric]:
+    return [*_of_threads(), *_of_services(await readiness.checks()), *await _of_rows()]
+
+
+def _text(families: list[Metric]) -> bytes:
     read = CollectorRegistry()
     read.register(_Families(families))
     return generate_latest(REGISTRY) + generate_latest(read)
 
 
-def _of_process(process: LiveProcess) -> Iterator[Metric]:
+def _of_sockets(process: LiveProcess) -> Iterator[Metric]:
     sockets = GaugeMetricFamily(
         "parley_sockets", "Open WebSockets: live (the SDKs') and plain (/socket).", labels=["kind"]
     )
@@ -97,15 +125,18 @@ def _of_process(process: LiveProcess) -> Iterator[Metric]:
         "parley_streams", "Streams that somebody here follows.", value=len(process.hub.streams)
     )
     yield from _of_counters(process.hub.counters)
+    yield GaugeMetricFamily(
+        "parley_draining", "1 while the process shuts down.", value=int(readiness.draining)
+    )
+
+
+def _of_threads() -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "parley_thread_queue", "Jobs that no database thread has taken yet, by pool.", labels=["pool"]
     )
     for name, jobs in _waiting_jobs().items():
         waiting.add_metric([name], jobs)
     yield waiting
-    yield GaugeMetricFamily(
-        "parley_draining", "1 while the process shuts down.", value=int(readiness.draining)
-    )
 
 
 def _waiting_jobs() -> dict[str, int]:

@@ -78,9 +78,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "asgi_app.devices.DeviceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "frontend.pages.errors.ErrorPageMiddleware",
+    "frontend.pages.views.terms.TermsMiddleware",
 ]
 CSRF_FAILURE_VIEW = "frontend.pages.errors.csrf_failure"
 
@@ -173,6 +175,13 @@ HTTP_THREADS = env.int("HTTP_THREADS", 8)
 LIVE_THREADS = env.int("LIVE_THREADS", 8)
 LIVE_PING_S = env.float("LIVE_PING_S", 25.0)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+WORKER_METRICS_ADDRESS = env.str(
+    "WORKER_METRICS_ADDRESS",
+    "",
+    validate=validate.Regexp(
+        r"^$|^[^\s]+:\d{1,5}$", error="WORKER_METRICS_ADDRESS is host:port, e.g. 127.0.0.1:9100."
+    ),
+)
 
 # --- The community -------------------------------------------------------------------------------------------
 
@@ -240,6 +249,18 @@ MESSENGER_PAGES: dict[str, dict[str, Any]] = {
 }
 MESSENGER_API_URL = env.str("MESSENGER_API_URL", "https://graph.facebook.com").rstrip("/")
 MESSENGER_GRAPH_VERSION = env.str("MESSENGER_GRAPH_VERSION", "v25.0")
+# Links that lead people to each account, but for their payload; empty where its address is not known.
+BOT_LINKS: dict[str, str] = {
+    **{
+        f"telegram/{name}": f"https://t.me/{username.removeprefix('@')}?start=" if username else ""
+        for name, NAME in _accounts("TELEGRAM_BOTS", list(TELEGRAM_BOTS))
+        for username in [env.str(f"TELEGRAM_{NAME}_USERNAME", "")]
+    },
+    **{
+        f"messenger/{name}": f"https://m.me/{page['page_id']}?ref=" if page["page_id"] else ""
+        for name, page in MESSENGER_PAGES.items()
+    },
+}
 WEBHOOK_MAX_BODY_BYTES = env.int("WEBHOOK_MAX_BODY_BYTES", 256 * 1024)
 
 # --- Accounts ------------------------------------------------------------------------------------------------
@@ -265,11 +286,7 @@ PASSWORD_RESET_PATH = "password/reset/confirm/{uid}/{token}/"  # noqa: S105 - an
 KNOX_TOKEN_MODEL = "messaging.Token"  # noqa: S105 - a model's name
 # Its migrations would make the table of the model that ours replaces, with a foreign key that keeps users from being emptied.
 MIGRATION_MODULES = {"knox": None}
-REST_KNOX = {
-    "TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", 90)),
-    "AUTO_REFRESH": True,
-    "MIN_REFRESH_INTERVAL": 24 * 3600,
-}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", 90))}
 
 DJOSER = {
     "TOKEN_MODEL": "messaging.models.Token",
@@ -359,7 +376,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {
         "chat_uri": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
         "username": {"type": "string", "minLength": 1, "maxLength": 150},
-        "device": {"type": "string", "pattern": "^[0-9a-f]{15}$"},
+        "device": {"type": "string", "pattern": "^[0-9a-f]{15,16}$"},
         "message_number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
     },
 }

@@ -16,12 +16,14 @@ from django.conf import settings
 
 import asgi_app.boot  # noqa: F401
 from asgi_app.alarm import listen
+from asgi_app.worker_metrics import told_of_worker
 from bots.inbox import Inbox
 from messaging.actions.broadcasts import hand_over_broadcasts
 from messaging.actions.journal import prune_inbounds
 from messaging.actions.retention import claim_chore, prune_credentials, prune_events
 from messaging.actions.schedules import run_due_schedules
 from messaging.bell import bell
+from messaging.counters import CHORES as CHORES_DONE
 from messaging.database import DatabaseThreads
 from webhooks.outbox import Outbox
 
@@ -110,8 +112,10 @@ async def _do(chore: Chore, threads: DatabaseThreads) -> None:
     try:
         if await threads.run(claim_chore, chore.name, chore.every_s):
             count = await threads.run(chore.run)
+            CHORES_DONE.labels(chore.name, "done").inc()
             logger.info("%s: %d", chore.name, count)
     except Exception:
+        CHORES_DONE.labels(chore.name, "failed").inc()
         # The database may be away, or one chore broken; the others, and its own next time, go on.
         logger.exception("%s failed", chore.name)
 
@@ -121,7 +125,8 @@ async def _work_until_told_to_stop() -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     logger.info("working")
-    await work(stop)
+    async with told_of_worker():
+        await work(stop)
 
 
 if __name__ == "__main__":

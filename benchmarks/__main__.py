@@ -1,6 +1,8 @@
 """`python -m benchmarks`: measures, prints tables, keeps the numbers in var/bench, and writes docs/benchmarks.md if asked.
 
-QUICK=1 (or --quick) takes about two minutes, FULL=1 (or --full) as long as it takes.
+QUICK=1 (or --quick) takes about two minutes, FULL=1 (or --full) as long as it takes. --asgi measures ours, stock Channels and
+native ASGI on the servers that there are for each. --page FILE ... measures nothing: it writes the page, with its plot, from
+numbers that were kept.
 """
 
 import argparse
@@ -15,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks import machine, report
-from benchmarks.generator import Failed, Generator, build
+from benchmarks import asgi, machine, page, report
+from benchmarks.generator import Failed, Generator, Pids, build
 from benchmarks.peer import ROOT, Bench, Missing, Peer, Running
-from benchmarks.peers import PEERS
+from benchmarks.peers import ASGI, PEERS, USUAL
 from benchmarks.profile import profiled
 from benchmarks.report import Measurement, Results
 from benchmarks.scenario import Facts, Scenario
@@ -27,26 +29,30 @@ from benchmarks.size import SIZES, Size
 from benchmarks.stack import running_stack
 
 RESULTS = ROOT / "var" / "bench"
-PAGE = ROOT / "docs" / "benchmarks.md"
 DISTURBED_CORES = 0.15
 T = TypeVar("T", Peer, Scenario)
-BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
 def main() -> None:
     options = _options()
+    if options.page:
+        page.write([Results.read(Path(name)) for name in options.page], _cache())
+        return
     size = SIZES["full" if options.full else "quick" if options.quick else "usual"]
-    peers = _chosen(PEERS, options.peers, size.peers)
-    scenarios = _chosen(SCENARIOS, options.only, None)
+    usual = {each.key for each in (ASGI if options.asgi else PEERS if options.full else USUAL)}
+    peers = _chosen(PEERS, options.peers, size.peers or frozenset(usual))
+    scenarios = _chosen(SCENARIOS, options.only, asgi.SCENARIOS if options.asgi else size.scenarios)
     results = measure(size, options, peers, scenarios)
-    stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    results.write(RESULTS / f"{stamp}-{size.name}.json")
-    for scenario in scenarios:
+    file = RESULTS / f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{size.name}.json"
+    results.write(file)
+    if options.asgi:
+        print(f"\n{report.as_text(asgi.table(results))}")
+    for scenario in [] if options.asgi else scenarios:
         if rows := report.table(results, scenario):
             print(f"\n{scenario.title}\n\n{report.as_text(rows)}\n{report.room_left(results, scenario)}")
-    print(f"\nAll numbers are in {(RESULTS / f'{stamp}-{size.name}.json').relative_to(ROOT)}.")
+    print(f"\nAll numbers are in {file.relative_to(ROOT)}.")
     if options.write:
-        write_page(report.as_markdown(results, scenarios))
+        page.write([results], _cache())
     sys.exit(any(each.failure for each in results.measurements))
 
 
@@ -75,13 +81,16 @@ def measure(
             "Versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
             "Load generator": generator.description,
             "Size": f"{size.name}: {size.connections} connections, medians of {repetitions} interleaved runs",
+            "Open files": f"at most {machine.allowed_files()} for a process",
         }
         results.about = about
         for name, value in about.items():
             print(f"{name}: {value}")
         for repetition in range(1, repetitions + 1):
             for peer in peers:
-                results.measurements += _visit(bench, peer, scenarios, repetition, options)
+                results.measurements += _visit(
+                    bench, peer, scenarios, repetition, options=options, missing=results.missing
+                )
     results.about = {**about, "Took": f"{(time.monotonic() - begun) / 60:.1f} minutes"}
     return results
 
@@ -100,7 +109,13 @@ def _prepared(bench: Bench, peers: Sequence[Peer], results: Results) -> tuple[li
 
 
 def _visit(
-    bench: Bench, peer: Peer, scenarios: Sequence[Scenario], repetition: int, options: argparse.Namespace
+    bench: Bench,
+    peer: Peer,
+    scenarios: Sequence[Scenario],
+    repetition: int,
+    *,
+    options: argparse.Namespace,
+    missing: dict[str, str],
 ) -> list[Measurement]:
     """One server, started anew, through all scenarios that suit it; and started anew again after one that it could not
     do, which has left it with too much to do. A failure ends it: what came after would be about a broken server."""
@@ -114,12 +129,21 @@ def _visit(
                 could = True
                 while could and remaining:
                     scenario = remaining.popleft()
-                    if scenario.suits(running):
-                        print(f"  {repetition}  {peer.title}: {scenario.title}: ", end="", flush=True)
+                    if not scenario.suits(running):
+                        continue
+                    if scenario.is_native and not bench.generator.is_native:
+                        missing[scenario.title] = "it needs Linux and a C compiler"
+                        continue
+                    print(f"  {repetition}  {peer.title}: {scenario.title}: ", end="", flush=True)
+                    try:
                         facts = _measured(bench, running, scenario, f"{peer.key}-{scenario.key}", options)
-                        could = facts["value"] is not None
-                        print(_shown(scenario, facts))
-                        measurements.append(Measurement(scenario.key, peer.key, repetition, facts))
+                    except machine.TooFewFiles as too_few:
+                        missing[scenario.title] = str(too_few)
+                        print(f"not here: {too_few}")
+                        continue
+                    could = facts["value"] is not None
+                    print(_shown(scenario, facts))
+                    measurements.append(Measurement(scenario.key, peer.key, repetition, facts))
         except Failed as failure:
             print(f"\n     {peer.title} failed in {scenario.title!r}: {failure}")
             return [*measurements, Measurement(scenario.key, peer.key, repetition, failure=str(failure))]
@@ -132,7 +156,7 @@ def _measured(
     if options.profile:
         bench.generator.beside = partial(profiled, file=RESULTS / f"profile-{name}.txt")
     try:
-        return _undisturbed(partial(scenario.measure, bench, running), running.pid, options.patience)
+        return _undisturbed(partial(scenario.measure, bench, running), running.pids, options.patience)
     except Failed as failure:
         raise Failed(f"{failure}\nThe server's log ends:\n{running.process.log_tail(30)}") from None
 
@@ -142,24 +166,17 @@ def _shown(scenario: Scenario, facts: Facts) -> str:
     return report.CANNOT if value is None else f"{scenario.value.format(value)} {scenario.value.title}"
 
 
-def _undisturbed(measure: Callable[[], Facts], server_pid: int, patience_s: float) -> Facts:
+def _undisturbed(measure: Callable[[], Facts], pids: Pids, patience_s: float) -> Facts:
     """Measures when the machine is ours, and again when others have used it meanwhile; takes what it gets after
     `patience_s`."""
     deadline = time.monotonic() + patience_s
     while True:
         while time.monotonic() < deadline and machine.load_of_others() > DISTURBED_CORES:
             pass
-        machine.wait_until_idle(server_pid)
+        machine.wait_until_idle(pids)
         facts = measure()
         if facts.get("other_cores", 0.0) <= DISTURBED_CORES or time.monotonic() > deadline:
             return facts
-
-
-def write_page(tables: str) -> None:
-    """Puts the tables into docs/benchmarks.md, between its marks; the words around them are for people to write."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables}\n{END}{after}")
 
 
 def _chosen(all_of_them: Sequence[T], wanted: str, usual: frozenset[str] | None) -> list[T]:
@@ -181,6 +198,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("QUICK")))
     parser.add_argument("--full", action="store_true", default=bool(os.environ.get("FULL")))
+    parser.add_argument(
+        "--asgi", action="store_true", help="ours, stock Channels and native ASGI, in one table"
+    )
     parser.add_argument("--only", default="", help=f"scenarios: {', '.join(each.key for each in SCENARIOS)}")
     parser.add_argument("--peers", default="", help=f"servers: {', '.join(each.key for each in PEERS)}")
     parser.add_argument("--repetitions", type=int)
@@ -197,6 +217,9 @@ def _options() -> argparse.Namespace:
         help="sample the servers, which must be in Python; makes them slower",
     )
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument(
+        "--page", nargs="+", metavar="FILE", help="write that from numbers of var/bench instead"
+    )
     return parser.parse_args()
 
 

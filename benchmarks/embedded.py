@@ -24,7 +24,7 @@ async def running_server(*commands: Sequence[str]) -> AsyncIterator[str]:
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="parley-bench-app-") as directory:
-        limits = ("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE")
+        limits = ("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE", "TOKEN_REQUESTS_PER_MINUTE")
         env: dict[str, Any] = {
             **os.environ,
             "ENV_FILE": os.devnull,

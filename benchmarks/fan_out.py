@@ -1,5 +1,6 @@
 """Fan-out in closed rounds: what the scenarios that publish and wait have in common."""
 
+from benchmarks.generator import Report
 from benchmarks.peer import Bench, Running
 from benchmarks.scenario import (
     ARRIVAL,
@@ -13,20 +14,28 @@ from benchmarks.scenario import (
     thousands,
 )
 
+SLOWEST_PER_S = 200
 
-def fan_out(bench: Bench, running: Running, window: int) -> Facts:
+
+def fan_out(bench: Bench, running: Running, window: int, connections: int | None = None) -> Facts:
     """Rounds of `window` events: published at once, and the next round when every connection has all of them."""
     assert running.clients is not None
     assert running.publisher is not None
+    wanted = connections or bench.size.connections
     report = bench.generator.flow(
         "fanout",
         running.clients,
         running.publisher,
-        running.pid,
-        connections=bench.size.connections,
+        running.pids,
+        connections=wanted,
         window=window,
         seconds=bench.size.seconds,
+        timeout=max(60, wanted / SLOWEST_PER_S),
     )
+    return facts_of(report)
+
+
+def facts_of(report: Report) -> Facts:
     return {
         "value": report["received"] / report["told_s"],
         "whole": report["received"] / report["began_s"],

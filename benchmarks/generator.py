@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -23,12 +24,15 @@ NATIVE = Path(__file__).parent / "native"
 SLOTS = 1 << 16
 TIMES_BYTES = SLOTS * 16
 PUBLISHER_STARTUP_S = 20
+LOOK_EVERY_S = 0.1
 
 Report = dict[str, Any]
 """What the generator printed, and what `Watch` saw meanwhile."""
 
 
 Beside = Callable[[int], contextlib.AbstractContextManager[None]]
+Pids = Sequence[int]
+"""The processes that are the server under test, whatever they have started included. The first is the one to profile."""
 
 
 class Failed(Exception):
@@ -76,33 +80,49 @@ class Generator:
             return "native/loadgen.c; its own processor time is in every row"
         return "slow_loadgen.py, for want of Linux and a C compiler: it may be what limits fast servers"
 
-    def flow(
-        self, mode: str, script: Script, publisher: Publisher, server_pid: int, **settings: object
-    ) -> Report:
+    def flow(self, mode: str, script: Script, publisher: Publisher, pids: Pids, **settings: object) -> Report:
         """`fanout` or `paced`: events that a publisher puts into the server, on their way to every connection."""
         with self._files() as directory, self._publisher(publisher, directory) as publish_fd:
             arguments = self._arguments(
                 mode, script, directory, times=directory / "times", publish=publish_fd, **settings
             )
-            return self._run(arguments, server_pid, pass_fds=(publish_fd,))
+            return self._run(arguments, pids, pass_fds=(publish_fd,))
 
-    def ask(self, script: Script, server_pid: int, **settings: object) -> Report:
+    def ask(self, script: Script, pids: Pids, **settings: object) -> Report:
         """Every connection asks, and asks again when it is answered."""
         with self._files() as directory:
-            return self._run(self._arguments("ask", script, directory, **settings), server_pid)
+            return self._run(self._arguments("ask", script, directory, **settings), pids)
+
+    def talk(self, script: Script, pids: Pids, **settings: object) -> Report:
+        """They talk with each other, by twos."""
+        with self._files() as directory:
+            return self._run(self._arguments("talk", script, directory, **settings), pids)
 
     @contextlib.contextmanager
-    def holding(self, script: Script, server_pid: int, **settings: object) -> Iterator["Held"]:
-        """Connections that stay, opened in steps."""
-        with self._files() as directory:
+    def holding(
+        self, script: Script, pids: Pids, publisher: Publisher | None = None, **settings: object
+    ) -> Iterator["Held"]:
+        """Connections that stay, and what befalls them (`native/drill.h`; the slow one can only open them)."""
+        with contextlib.ExitStack() as ends:
+            directory = ends.enter_context(self._files())
+            pass_fds: Sequence[int] = ()
+            if publisher is not None:
+                publish_fd = ends.enter_context(self._publisher(publisher, directory))
+                settings |= {"publish": publish_fd, "times": directory / "times"}
+                pass_fds = (publish_fd,)
             arguments = self._arguments("hold", script, directory, **settings)
-            with subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            ) as process:
-                try:
-                    yield Held(process, server_pid, self.beside)
-                finally:
-                    process.kill()
+            process = ends.enter_context(
+                subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    pass_fds=pass_fds,
+                )
+            )
+            ends.callback(process.kill)
+            yield Held(process, pids, self.beside)
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[Path]:
@@ -117,14 +137,14 @@ class Generator:
         named = [f"{name}={value}" for name, value in settings.items()]
         return pinned([*self._command, mode, *script.write(directory), *named], self._cores.generator)
 
-    def _run(self, arguments: Sequence[str], server_pid: int, pass_fds: Sequence[int] = ()) -> Report:
+    def _run(self, arguments: Sequence[str], pids: Pids, pass_fds: Sequence[int] = ()) -> Report:
         with subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds
         ) as process:
             try:
                 _line_of(process)  # it measures from now on
-                with self.beside(server_pid):
-                    watch = Watch(server_pid)
+                with self.beside(pids[0]):
+                    watch = Watch(pids)
                     report = _line_of(process)
                     return {**report, **watch.seen()}
             finally:
@@ -164,45 +184,67 @@ class Generator:
 class Held:
     """Connections that are open until the `holding` ends."""
 
-    def __init__(
-        self,
-        process: "subprocess.Popen[str]",
-        server_pid: int,
-        beside: Beside,
-    ) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", pids: Pids, beside: Beside) -> None:
         self._process = process
-        self._server_pid = server_pid
+        self._pids = pids
         self._beside = beside
 
     def open(self, connections: int) -> Report:
         """Opens more, up to this many altogether."""
+        return self.do(f"open {connections}")
+
+    def do(self, command: str, is_enough: Callable[[], bool] | None = None) -> Report:
+        """What became of it. `is_enough` is asked ten times a second meanwhile; a `pace` ends when it says so."""
         assert self._process.stdin is not None
-        with self._beside(self._server_pid):
-            watch = Watch(self._server_pid)
-            self._process.stdin.write(f"open {connections}\n")
-            self._process.stdin.flush()
+        with self._beside(self._pids[0]):
+            watch = Watch(self._pids)
+            self._tell(command)
+            while is_enough is not None and not self._has_answered(LOOK_EVERY_S):
+                if is_enough():
+                    self._tell("enough")
+                    is_enough = None
             report = _line_of(self._process)
             return {**report, **watch.seen()}
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def _has_answered(self, within_s: float) -> bool:
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout.fileno()], [], [], within_s)[0])
 
 
 class Watch:
     """Who uses the processors, from now on until it is asked."""
 
-    def __init__(self, server_pid: int) -> None:
-        self._server_pid = server_pid
+    def __init__(self, pids: Pids) -> None:
+        self._pids = pids
         self._begun = time.monotonic()
-        self._ours_s, self._all_s = _cpu_s_of_ours(), _cpu_s_of_all()
+        self._ended_s, self._ours_s, self._all_s = _cpu_s_of_ended(), _cpu_s_of_ours(), _cpu_s_of_all()
 
     def seen(self) -> dict[str, float]:
         """In cores: what the server used, and what was used by processes that we did not start."""
         wall_s = max(time.monotonic() - self._begun, 1e-9)
         before_s, ours_s = self._ours_s, _cpu_s_of_ours()
-        server_s = ours_s[self._server_pid] - before_s[self._server_pid]
+        server_s = sum(
+            ours_s[pid] - before_s.get(pid, 0.0) for pid in with_children(self._pids) if pid in ours_s
+        )
         used_s = sum(cpu_s - before_s.get(pid, 0.0) for pid, cpu_s in ours_s.items())
         return {
             "server_cores": server_s / wall_s,
-            "other_cores": max(0.0, (_cpu_s_of_all() - self._all_s - used_s) / wall_s),
+            "other_cores": max(
+                0.0, (_cpu_s_of_all() - self._all_s - used_s - self._ended_meanwhile_s(ours_s)) / wall_s
+            ),
         }
+
+    def _ended_meanwhile_s(self, ours_s: Mapping[int, float]) -> float:
+        """What processes of ours have used since that are gone. A PostgreSQL whose clients connect for each request has one
+        for each of them.
+        """
+        counted_s = sum(cpu_s for pid, cpu_s in self._ours_s.items() if pid not in ours_s)
+        return _cpu_s_of_ended() - self._ended_s - counted_s
 
 
 def _cpu_s_of_ours() -> dict[int, float]:
@@ -214,6 +256,25 @@ def _cpu_s_of_ours() -> dict[int, float]:
             times = process.cpu_times()
             used[process.pid] = times.user + times.system
     return used
+
+
+def with_children(pids: Pids) -> Iterator[int]:
+    """These processes, and what they have started."""
+    for pid in pids:
+        yield pid
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield from (child.pid for child in psutil.Process(pid).children(recursive=True))
+
+
+def _cpu_s_of_ended() -> float:
+    """What those of ours have used that have ended and were waited for. Linux alone says so."""
+    us = psutil.Process()
+    used_s = 0.0
+    for process in (us, *us.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return used_s
 
 
 def _cpu_s_of_all() -> float:

@@ -6,6 +6,7 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 
 IDLE_PERCENT = 5
 IDLE_WITHIN_S = 20
+SPARE_FILES = 200
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,32 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def wait_until_idle(pid: int) -> None:
-    """Until the process has done what the clients before have left it with: closing thousands takes a while."""
-    process = psutil.Process(pid)
+def allowed_files() -> int:
+    """How many files a process may have open."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed
+
+
+class TooFewFiles(Exception):
+    """This machine does not let a process have as many open files as a measurement needs."""
+
+
+def require_files(connections: int) -> None:
+    """Raises `TooFewFiles` unless a process may have so many connections. Call `raise_file_limit` first."""
+    allowed = allowed_files()
+    if allowed < connections + SPARE_FILES:
+        raise TooFewFiles(
+            f"{connections} connections need {connections + SPARE_FILES} open files, and this machine allows {allowed}"
+        )
+
+
+def wait_until_idle(pids: Sequence[int]) -> None:
+    """Until the processes have done what the clients before have left them with: closing thousands takes a while."""
     deadline = time.monotonic() + IDLE_WITHIN_S
-    while process.cpu_percent(interval=0.3) > IDLE_PERCENT and time.monotonic() < deadline:
-        pass
+    for pid in pids:
+        process = psutil.Process(pid)
+        while process.cpu_percent(interval=0.3) > IDLE_PERCENT and time.monotonic() < deadline:
+            pass
 
 
 def description() -> str:

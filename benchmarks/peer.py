@@ -3,13 +3,14 @@
 import contextlib
 import os
 import socket
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.generator import Failed, Generator, Publisher
+from benchmarks.generator import Failed, Generator, Pids, Publisher
 from benchmarks.machine import Cores, pinned
 from benchmarks.script import Script
 from benchmarks.size import Size
@@ -46,23 +47,53 @@ class Answering:
 
 
 @dataclass(frozen=True)
+class Returning:
+    """Clients that come back to a stream: their script says with `%o%` where they were in its log.
+
+    `position` is where the log ends now; `reads` is how often logs have been read at the database so far.
+    """
+
+    script: Script
+    publisher: Publisher
+    position: Callable[[], int]
+    reads: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Chats of two. Connection i and connection i + (half of all) are in the same one; the publisher puts number n into the
+    thread n modulo their number. `talking` is one who talks with the other."""
+
+    clients: Script
+    publisher: Publisher
+    talking: Script
+
+
+@dataclass(frozen=True)
 class Running:
     """A server that runs. What it is not asked about (None, or absent) it cannot do.
 
-    `clients` become subscribers of what `publisher` publishes. `recovering` do the same from a position one event behind.
-    `posting` are writers, by the way they write: each asks for one message to be stored and told.
+    `clients` become subscribers of what `publisher` publishes. `recovering` do the same from a position that is one event behind now.
+    `posting` are writers, by the way they write: each asks for one message to be stored and told. `echo` is asked for
+    what it is told. `metrics` are the server's own numbers, one dictionary for each of its processes.
     """
 
     process: KeptProcess
     clients: Script | None = None
     publisher: Publisher | None = None
-    recovering: Script | None = None
+    recovering: Callable[[], Script] | None = None
     posting: Mapping[str, Script] = field(default_factory=dict)
     bot: Answering | None = None
+    echo: Script | None = None
+    threads: Threads | None = None
+    returning: Mapping[str, Returning] = field(default_factory=dict)
+    metrics: Callable[[], list[dict[str, float]]] | None = None
+    others: Sequence[KeptProcess] = ()
+    """where a server is more than one process: the rest of them"""
 
     @property
-    def pid(self) -> int:
-        return self.process.pid
+    def pids(self) -> Pids:
+        return [self.process.pid, *(each.pid for each in self.others)]
 
 
 class Peer(ABC):
@@ -92,11 +123,13 @@ def started(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    log: str = "server.log",
+    to: frozenset[int] | None = None,
 ) -> Iterator[KeptProcess]:
-    """The command on the server's core, listening on `port`, until the end of the `with`."""
+    """The command on the server's core (or those of `to`), listening on `port`, until the end of the `with`."""
     process = KeptProcess(
-        pinned(list(command), bench.cores.server),
-        log=bench.directory / "server.log",
+        pinned(list(command), bench.cores.server if to is None else to),
+        log=bench.directory / log,
         env={**os.environ, **(env or {})},
         cwd=cwd,
         directory=bench.directory,
@@ -110,6 +143,12 @@ def started(
         yield process
     finally:
         process.kill()
+
+
+def daphne(application: str) -> list[str]:
+    """Plain Daphne, in which `{port}` is to be filled in."""
+    program = str(Path(sys.executable).with_name("daphne"))
+    return [program, "-b", "127.0.0.1", "-p", "{port}", "-v", "0", application]
 
 
 def _listens(port: int) -> bool:

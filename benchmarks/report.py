@@ -38,6 +38,11 @@ class Results:
     def of(self, scenario: Scenario, peer: str) -> list[Measurement]:
         return [each for each in self.measurements if (each.scenario, each.peer) == (scenario.key, peer)]
 
+    @classmethod
+    def read(cls, file: Path) -> "Results":
+        kept = json.loads(file.read_text())
+        return cls(**{**kept, "measurements": [Measurement(**each) for each in kept["measurements"]]})
+
     def write(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -71,13 +76,13 @@ def _row(
     done = [each.facts for each in measured if not each.failure]
     if not done:
         return [title, f"failed: {measured[0].failure.splitlines()[0]}"]
-    value = _median(done, "value")
+    value = median_of(done, "value")
     return [
         title,
         CANNOT if value is None else f"{_at_least(done)}{scenario.value.format(value)}",
         ""
         if is_ours
-        else _ratio(scenario, _median([each.facts for each in ours if not each.failure], "value"), value),
+        else _ratio(scenario, median_of([each.facts for each in ours if not each.failure], "value"), value),
         *(_cell(column, done) for column in scenario.columns),
         _spread(scenario.value, done, len(measured)),
     ]
@@ -85,7 +90,9 @@ def _row(
 
 def _at_least(done: Sequence[Facts]) -> str:
     """Marks what the generator may have limited: it had nothing left, and the server had."""
-    busy = [_median(done, fact) if fact in done[0] else None for fact in ("generator_cores", "server_cores")]
+    busy = [
+        median_of(done, fact) if fact in done[0] else None for fact in ("generator_cores", "server_cores")
+    ]
     generator, server = busy
     return "≥ " if generator and server and generator > FULLY_BUSY > server else ""
 
@@ -114,7 +121,7 @@ def _spread(column: Column, done: Sequence[Facts], runs: int) -> str:
     return f"{runs}: {column.format(min(values))} to {column.format(max(values))}"
 
 
-def _median(done: Sequence[Facts], fact: str) -> float | None:
+def median_of(done: Sequence[Facts], fact: str) -> float | None:
     values = [each[fact] for each in done]
     return None if not values or None in values else statistics.median(values)
 
@@ -125,7 +132,7 @@ def room_left(results: Results, scenario: Scenario) -> str:
         peer: value
         for peer in results.peers
         if (done := [each.facts for each in results.of(scenario, peer) if not each.failure])
-        and (value := _median(done, "value"))
+        and (value := median_of(done, "value"))
     }
     limit = max((values[peer] for peer in results.limits if peer in values), default=0.0)
     servers = [peer for peer in values if peer not in results.limits]
@@ -151,22 +158,37 @@ def as_text(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def as_markdown(results: Results, scenarios: Iterable[Scenario]) -> str:
-    return "\n".join(_markdown_lines(results, scenarios)) + "\n"
+def as_markdown(runs: Sequence[Results], scenarios: Iterable[Scenario]) -> str:
+    """What is known of the newest run, and each scenario's table from the newest run that has measured it."""
+    return "\n".join(_markdown_lines(runs, scenarios)) + "\n"
 
 
-def _markdown_lines(results: Results, scenarios: Iterable[Scenario]) -> Iterator[str]:
-    yield from (f"- {name}: {value}" for name, value in results.about.items())
-    yield from (f"- Not measured: {title}, because {why}" for title, why in results.missing.items())
+def _markdown_lines(runs: Sequence[Results], scenarios: Iterable[Scenario]) -> Iterator[str]:
+    newest_first = sorted(runs, key=lambda run: run.about["Date"], reverse=True)
+    yield from (f"- {name}: {value}" for name, value in newest_first[0].about.items())
+    yield from (f"- Not measured: {title}, because {why}" for title, why in newest_first[0].missing.items())
     for scenario in scenarios:
-        if rows := table(results, scenario):
+        results = next((run for run in newest_first if table(run, scenario)), None)
+        if results is not None:
             yield from ("", f"### {scenario.title}", "", scenario.method, "")
-            head, *body = _columns(_columns(rows))
-            yield "| " + " | ".join(head) + " |"
-            yield "|---" + "|--:" * (len(head) - 1) + "|"
-            yield from ("| " + " | ".join(row) + " |" for row in body)
+            yield from markdown_table(table(results, scenario))
             if sentence := room_left(results, scenario):
                 yield from ("", sentence)
+            if results is not newest_first[0]:
+                yield from ("", made_when(results))
+
+
+def made_when(results: Results) -> str:
+    about = results.about
+    used = about["In use by others at the start"]
+    return f"*This run: {about['Date']}, {about['Size']}; in use by others at the start: {used}.*"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    head, *body = _columns(_columns(rows))
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" + "|--:" * (len(head) - 1) + "|"
+    yield from ("| " + " | ".join(row) + " |" for row in body)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:

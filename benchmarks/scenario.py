@@ -33,6 +33,8 @@ class Scenario:
     suits: Callable[[Running], bool]
     measure: Callable[[Bench, Running], Facts]
     columns: tuple[Column, ...] = field(default=())
+    is_native: bool = False
+    """whether only the load generator in C can do it"""
 
 
 def arrival(report: Report) -> Facts:
@@ -73,6 +75,14 @@ def milliseconds(value_us: float) -> str:
 
 def microseconds(value: float) -> str:
     return f"{value:.2f}"
+
+
+def megabytes(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def times(value: float) -> str:
+    return f"{value:.2f} x"
 
 
 def words(value: object) -> str:

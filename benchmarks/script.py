@@ -1,8 +1,13 @@
-"""What a client says and hears: the text that the load generator goes by (`native/clients.h` explains it)."""
+"""What a client says and hears: the text that the load generator goes by (`native/script.h` explains it)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from secrets import token_hex
+
+ONCE = "%once%"
+"""In a script: a word that no measurement before has used. A key that was used before would get the first answer again, and
+post nothing."""
 
 
 def send(text: str) -> tuple[str, str]:
@@ -15,7 +20,8 @@ def expect(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Script:
-    """How to become a client of a server. In all texts `%1%` is the client's first column, `%i%` its number.
+    """How to become a client of a server. In all texts `%1%` is the client's first column, `%i%` its number,
+    and so on as `native/script.h` has it.
 
     `columns` has a row for each client; `letters` makes, before each measurement, a row for each question instead, which
     nobody asks twice. With `ask` and `answer` it also says how to ask for something again and again;
@@ -31,6 +37,7 @@ class Script:
     pong: str = ""
     ask: str = ""
     answer: str = ""
+    hear: str = ""
     is_http: bool = False
     columns: Sequence[Sequence[str]] = field(default=(), repr=False)
     letters: Callable[[], Iterable[Sequence[str]]] | None = None
@@ -38,16 +45,21 @@ class Script:
     def asking(self, ask: str, answer: str) -> "Script":
         return replace(self, ask=ask, answer=answer)
 
+    def talking(self, say: str, hear: str = "") -> "Script":
+        """Says `say`, with `%m%` for the number of the message; what it hears of others has `hear` in it."""
+        return replace(self, ask=say, hear=hear)
+
     def write(self, directory: Path) -> list[str]:
         """Writes the files and returns the generator's arguments that name them."""
         lines = [("path", self.path), *(("header", text) for text in self.headers), *self.steps]
         lines += [
             (name, text)
-            for name in ("refuse", "ping", "pong", "ask", "answer")
+            for name in ("refuse", "ping", "pong", "ask", "answer", "hear")
             if (text := getattr(self, name))
         ]
         lines += [("http", "")] if self.is_http else []
-        (directory / "script").write_text("".join(f"{word} {_escaped(text)}\n" for word, text in lines))
+        text = "".join(f"{word} {_escaped(text)}\n" for word, text in lines)
+        (directory / "script").write_text(text.replace(ONCE, token_hex(4)))
         (directory / "columns").write_text("".join("\t".join(row) + "\n" for row in self.columns))
         files = [f"vars={directory / 'columns'}"] if self.columns else []
         if self.letters is not None:

@@ -16,15 +16,47 @@ class Size:
     """Between these two, memory is divided by their difference."""
     accepted: int
     """handshakes in a measurement of accepting"""
+    many: int
+    """connections, where it is about how many there are"""
+    cycles: int
+    """connections that come and go"""
+    threads: int
+    """chats of two"""
+    crowd: int
+    """clients that come back all at once, and clients among whom some do not read"""
+    stopped: int
+    """those who do not read"""
     peers: frozenset[str] | None = None
     """the only ones measured; None: all"""
+    scenarios: frozenset[str] | None = None
+    """the only ones measured; None: all"""
+
+    @property
+    def people(self) -> int:
+        """How many need an account."""
+        return max(
+            self.connections,
+            self.accepted,
+            self.many,
+            self.crowd + 200,
+            2 * self.threads,
+            *self.idle_connections,
+        )
 
 
 SIZES = {
     "quick": Size(
-        "quick", 1, 2, 1000, (200, 600), 600,
-        frozenset({"parley", "stock-core", "stock-pubsub", "broadcaster", "broadcaster-joining"}),
+        "quick", 1, 2, 1000, (200, 600), 600, many=2000, cycles=1000, threads=100, crowd=500, stopped=10,
+        peers=frozenset({"parley", "stock-core", "stock-pubsub", "broadcaster", "broadcaster-joining"}),
+        scenarios=frozenset({
+            "idle-memory", "accepting", "one-at-a-time", "in-flight", "paced", "posting-socket", "posting-rest",
+            "webhook-calls", "storm",
+        }),
     ),
-    "usual": Size("usual", 3, 3, 1000, (200, 1000), 1000),
-    "full": Size("full", 3, 10, 1000, (1000, 10_000), 5000),
+    "usual": Size(
+        "usual", 1, 3, 1000, (200, 1000), 1000, many=10_000, cycles=5000, threads=1000, crowd=5000, stopped=100,
+    ),
+    "full": Size(
+        "full", 3, 10, 1000, (1000, 10_000), 5000, many=10_000, cycles=100_000, threads=1000, crowd=5000, stopped=100,
+    ),
 }  # fmt: skip

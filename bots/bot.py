@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from messaging.content import AnyContent
+from messaging.content import AnyContent, Cards, File, Image, LocationRequest, QuickReplies, Text
 from messaging.heard import ANSWERABLE, Heard, Kind
 
 if TYPE_CHECKING:
@@ -210,6 +210,23 @@ class Bot:
             return handler
 
         return register
+
+
+_CONTENTS = (Text, QuickReplies, Image, File, Cards, LocationRequest)
+
+
+def contents_of(answer: object) -> list[AnyContent]:
+    """What a handler returned, as a list; raises `TypeError` for what is no content."""
+    answers: list[AnyContent]
+    if answer is None:
+        return []
+    if isinstance(answer, _CONTENTS):
+        return [answer]
+    answers = list(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else [answer]  # type: ignore[list-item]
+    for each in answers:
+        if not isinstance(each, _CONTENTS):
+            raise TypeError(f"A handler returns contents such as Text(…), not {each!r}.")
+    return answers
 
 
 _bots: dict[str, Bot] = {}

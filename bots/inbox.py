@@ -9,13 +9,15 @@ import inspect
 import logging
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
-from bots.bot import WEB, Bot, Choice, Turn, bot_for, bots
+from bots.bot import WEB, Bot, Choice, Turn, bot_for, bots, contents_of
 from messaging.actions.answers import send_to_contact
 from messaging.actions.bots import enlist_bots
 from messaging.actions.chats import announce_typing
@@ -32,7 +34,7 @@ from messaging.actions.inbounds import (
     park_inbound,
 )
 from messaging.actions.messages import post_message
-from messaging.content import AnyContent, Cards, File, Image, LocationRequest, QuickReplies, Text
+from messaging.content import AnyContent, Text
 from messaging.database import DatabaseThreads
 from messaging.errors import ParleyError
 from messaging.heard import ANSWERABLE, Profile
@@ -49,8 +51,9 @@ CLAIM_FROM = 8
 POLL_S = 0.25
 TYPING_AFTER_S = 0.5
 SETTINGS_FOR_S = 3.0
+# Names change, and the addresses of pictures end.
+PROFILE_FOR = timedelta(days=7)
 TRIES_WITH_MOVING_STATE = 3
-CONTENTS = (Text, QuickReplies, Image, File, Cards, LocationRequest)
 
 
 class Line(Protocol):
@@ -113,7 +116,7 @@ class Inbox:
             if claimed.inbound.attempts > MAX_ATTEMPTS:
                 raise RuntimeError(f"It was begun {MAX_ATTEMPTS} times and never finished.")
             await self._answer(claimed, bot, author)
-            await self._ask_profile(claimed.contact)
+            await self._ask_profile(claimed)
         except LeaseLost:
             logger.warning("Inbound %d took longer than its lease.", claimed.inbound.pk)
         except (OperationalError, InterfaceError) as error:
@@ -135,7 +138,7 @@ class Inbox:
 
             def respond(situation: Situation) -> Sequence[AnyContent]:
                 turn = _turn(bot, choice, situation, bot_settings)
-                return _take_up(turn, situation, _contents(choice.handler(turn)))
+                return _take_up(turn, situation, contents_of(choice.handler(turn)))
 
             await self._threads.run(handle_inbound, claimed, author=author, respond=respond)
             return
@@ -159,7 +162,7 @@ class Inbox:
         turn = _turn(bot, choice, situation, bot_settings)
         answer = choice.handler(turn)
         async with asyncio.timeout(settings.WORKER_LEASE_S / 2):  # while the inbound is still ours
-            contents = _contents(await answer if inspect.isawaitable(answer) else answer)
+            contents = contents_of(await answer if inspect.isawaitable(answer) else answer)
 
         def respond(later: Situation) -> Sequence[AnyContent]:
             later.state = turn.state
@@ -220,8 +223,11 @@ class Inbox:
         else:
             await self._line.show_typing(claimed.contact)
 
-    async def _ask_profile(self, contact: "Contact") -> None:
-        if contact.platform != WEB and contact.profile_at is None and not contact.first_name:
+    async def _ask_profile(self, claimed: Claimed) -> None:
+        """Where the platform does not say with each event who it is from: once, and again when that has become old."""
+        contact = claimed.contact
+        is_known = contact.profile_at is not None and timezone.now() - contact.profile_at < PROFILE_FOR
+        if contact.platform != WEB and not claimed.inbound.profile and not is_known:
             profile = await self._line.profile(contact)
             await self._threads.run(learn_profile, contact=contact.pk, profile=profile)
 
@@ -248,20 +254,6 @@ def _take_up(turn: Turn, situation: Situation, contents: Sequence[AnyContent]) -
     for effect in turn.effects:
         effect()
     return contents
-
-
-def _contents(answer: object) -> list[AnyContent]:
-    """What a handler returned, as a list; raises `TypeError` for what is no content."""
-    answers: list[AnyContent]
-    if answer is None:
-        return []
-    if isinstance(answer, CONTENTS):
-        return [answer]
-    answers = list(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else [answer]  # type: ignore[list-item]
-    for each in answers:
-        if not isinstance(each, CONTENTS):
-            raise TypeError(f"A handler returns contents such as Text(…), not {each!r}.")
-    return answers
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -126,9 +126,11 @@ class LiveConnection:
         self._waiting.clear()
 
     def ping(self) -> None:
-        if self._visitor.credential is not None and self._has_expired():
-            self.close(Close.EXPIRED)
-            return
+        if self._visitor.credential is not None:
+            if self._has_expired():
+                self.close(Close.EXPIRED)
+                return
+            self._process.seen.note(self._visitor.credential)
         self._pinged_at = time.monotonic()
         self.wire.send(self._encoding.ping_frame)
 
@@ -262,6 +264,7 @@ class LiveConnection:
             user = credential.user
             await self._seat.belongs_to(user.pk)
             self._visitor.credential = credential
+            self._process.seen.note(credential)
             await self._hub.enter(
                 self, user.pk, access_version=user.access_version, list_version=user.list_version
             )

@@ -6,6 +6,7 @@ from consumers.admission import Admission
 from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
+from consumers.seen import Seen
 from messaging.crowd import database, posts
 from messaging.queries.credentials import Credential, credential_of_token, credentials_of_tokens
 from messaging.together import PerLoop, Together
@@ -24,6 +25,7 @@ class LiveProcess:
         self.tokens: Together[str, Credential] = Together(
             credentials_of_tokens, credential_of_token, is_repeatable=lambda token: True, threads=database
         )
+        self.seen = Seen()
 
 
 live_process = PerLoop(LiveProcess)

@@ -59,6 +59,9 @@ Password = Annotated[Line, Field(min_length=1, max_length=1000)]
 Email = Annotated[Line, Field(max_length=254)]
 
 
+TermsVersion = Annotated[int, Field(ge=0, le=2**31 - 1, description="As `/api/terms/` has it.")]
+
+
 class Command(BaseModel):
     """What all commands have: exactly their fields, nothing else. `method` is the name of the socket's call, of those
     that it takes.
@@ -172,7 +175,10 @@ class CreateTicket(Command):
 
 
 class SignUp(Command):
-    """A new account. An address that is given can be used to log in, and to have the password reset."""
+    """A new account. An address that is given can be used to log in, and to have the password reset.
+
+    Whoever signs up accepts the terms and the privacy text: in the versions that they were shown, or those in force.
+    """
 
     username: Username
     password: Password
@@ -182,6 +188,15 @@ class SignUp(Command):
     invitation: Annotated[
         str, Field(max_length=200, description="Of the link, where one is needed to sign up.")
     ] = ""
+    terms_version: TermsVersion | None = None
+    privacy_version: TermsVersion | None = None
+
+
+class AcceptTerms(Command):
+    """The versions of the texts that one was shown."""
+
+    terms_version: TermsVersion
+    privacy_version: TermsVersion
 
 
 class LogIn(Command):
@@ -195,6 +210,18 @@ class LogIn(Command):
     code: Annotated[
         str, Field(max_length=20, description="Of the second factor, if the account has one.")
     ] = ""
+
+
+class OfferSecondFactor(Command):
+    """A new key for one's phone; an open page or a token alone must not lock its owner out."""
+
+    current_password: Password
+
+
+class ProveSecondFactor(Command):
+    """A code that the phone shows now, or one of the recovery codes."""
+
+    code: Annotated[Line, Field(min_length=1, max_length=20)]
 
 
 class ChangeProfile(Command):

@@ -17,6 +17,17 @@ REDIS_ERRORS = Counter(
 )
 LOGIN_FAILURES = Counter("parley_login_failures", "Passwords and one-time codes that were wrong.")
 REFUSALS = Counter("parley_refusals", "What was refused because it came too often, by what.", ["what"])
+INBOUNDS = Counter(
+    "parley_inbounds",
+    "What platforms sent and bots handled here, by how that came out.",
+    ["platform", "outcome"],
+)
+SENDS = Counter(
+    "parley_platform_sends",
+    "Attempts to send to contacts on platforms, by what came of them.",
+    ["platform", "outcome"],
+)
+CHORES = Counter("parley_chores", "Chores that were done here, by how that came out.", ["chore", "outcome"])
 
 
 def count_database_errors() -> None:

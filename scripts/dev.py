@@ -35,6 +35,7 @@ from machine import (
     build_pages,
     check_node,
     environment,
+    find_chromium,
     fingerprint,
     install_node_modules,
     install_packages,
@@ -128,14 +129,20 @@ def run() -> NoReturn:
 # --- The others ------------------------------------------------------------------------------------------------
 
 
-def bench(arguments: Sequence[str]) -> NoReturn:
+def bench(arguments: Sequence[str]) -> None:
     check_node()
     install_packages(TEST_LOCK)
     build_pages()
     env = environment(ENV_FILE=os.devnull)
-    if arguments[:1] != ["app"] and not os.environ.get("SOAK"):
+    of_the_app = [PYTHON, "-m", "benchmarks.app"]
+    if arguments[:1] == ["app"] or os.environ.get("SOAK"):
+        become(of_the_app, env)
+    if arguments:
         become([PYTHON, "-m", "benchmarks", *arguments], env)
-    become([PYTHON, "-m", "benchmarks.app"], env)
+    find_chromium()
+    results = [succeeds([PYTHON, "-m", "benchmarks"], env=env), succeeds(of_the_app, env=env)]
+    if not all(results):
+        raise Stop("Not everything could be measured; see above.")
 
 
 def all_succeed(*commands: Sequence[object]) -> None:

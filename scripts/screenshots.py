@@ -49,17 +49,34 @@ async def photograph(browser: Browser, url: str, folder: Path, size: tuple[int, 
     await page.locator("form").get_by_role("button").click()
     await page.locator(".error").first.wait_for()
     await shoot("sign-up")
-    await page.goto(f"{url}/app/sign-in")
-    await page.get_by_label("Username or e-mail").fill("alice")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.locator("form").get_by_role("button").click()
-    await page.locator("[data-log]").wait_for()
+    await sign_in(page, url, "alice")
     for name, path in PLACES.items():
         await page.goto(url + path)
         await open_by_name(page, NAMES.get(name))
         await page.locator(READY.get(name, ".shell")).first.wait_for()
         await shoot(name)
+    await page.goto(f"{url}/app/settings")
+    await page.get_by_role("button", name="Sign out here").click()
+    await sign_in(page, url, "olive")
+    for name, contact in AT_THE_DESK.items():
+        await page.goto(f"{url}/app/desk")
+        await page.locator("[data-contact]").first.wait_for(state="attached")
+        if contact is not None:
+            await page.locator("[data-contact]", has_text=contact).click()
+            await page.locator("[data-log]").wait_for()
+        if name == "desk-contact":
+            await page.get_by_role("link", name="About the contact").click()
+            await page.locator(".facts").wait_for()
+        await shoot(name)
     await context.close()
+
+
+async def sign_in(page: Page, url: str, name: str) -> None:
+    await page.goto(f"{url}/app/sign-in")
+    await page.get_by_label("Username or e-mail").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.locator("form").get_by_role("button").click()
+    await page.locator(".line").first.wait_for(state="attached")
 
 
 PLACES = {
@@ -72,6 +89,7 @@ PLACES = {
     "new-room": "/app/rooms/new",
     "settings": "/app/settings",
 }
+AT_THE_DESK = {"desk": None, "desk-chat": "Jonas", "desk-bot": "Priya", "desk-contact": "Tom"}
 NAMES = {"thread": "bob", "room": "Choir", "details": "Harbour watch"}
 READY = {"feed": "[data-log]", "thread": "[data-log]", "room": "[data-log]", "details": ".details .person"}
 

@@ -31,7 +31,13 @@ class LiveServer:
     """One server process on a port of its own, which it keeps over restarts."""
 
     def __init__(
-        self, *, database_url: str, env: Mapping[str, str], log: Path, command: Sequence[str] = OURS
+        self,
+        *,
+        database_url: str,
+        env: Mapping[str, str],
+        log: Path,
+        command: Sequence[str] = OURS,
+        tree: Path = ROOT,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -48,12 +54,16 @@ class LiveServer:
             **env,
         }
         self._command = command
+        self._tree = tree
         self._log = log
         self._process: KeptProcess | None = None
 
     @property
     def pid(self) -> int:
         return self._running().pid
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.is_running()
 
     @property
     def rss_bytes(self) -> int:
@@ -68,7 +78,7 @@ class LiveServer:
             [sys.executable, "-m", *(part.format(port=self.port) for part in self._command)],
             log=self._log,
             env=self._env,
-            cwd=ROOT,
+            cwd=self._tree,
             directory=SERVICES.directory,
         )
         deadline = time.monotonic() + STARTUP_S

@@ -63,24 +63,27 @@ class Call:
     body: bytes
 
     def only(self, name: bytes) -> bytes:
-        """The value of a header that is there once; nothing otherwise: two of them would be somebody's trick."""
-        return _only(self.headers, name)
+        return only(self.headers, name)
 
 
-def _only(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes:
+def only(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes:
+    """The value of a header that is there once; nothing otherwise: two of them would be somebody's trick."""
     values = [value for each, value in headers if each == name]
     return values[0] if len(values) == 1 else b""
+
+
+def too_large(max_bytes: int) -> Refusal:
+    return Refusal(413, f"At most {max_bytes} bytes are taken.")
 
 
 async def read_call(scope: Any, receive: Receive, max_bytes: int) -> Call:
     """All of it. Raises `Refusal`: too large, or no JSON."""
     headers = scope["headers"]
-    if _only(headers, b"content-type").partition(b";")[0].strip().lower() != b"application/json":
+    if only(headers, b"content-type").partition(b";")[0].strip().lower() != b"application/json":
         raise Refusal(415, "Only application/json is taken.")
-    too_large = Refusal(413, f"At most {max_bytes} bytes are taken.")
-    stated = _only(headers, b"content-length")
+    stated = only(headers, b"content-length")
     if stated.isdigit() and (len(stated) > 18 or int(stated) > max_bytes):
-        raise too_large
+        raise too_large(max_bytes)
     body = b""
     while True:
         message = await receive()
@@ -88,7 +91,7 @@ async def read_call(scope: Any, receive: Receive, max_bytes: int) -> Call:
             raise Refusal(400, "The call was broken off.")
         body += message.get("body", b"")
         if len(body) > max_bytes:
-            raise too_large
+            raise too_large(max_bytes)
         if not message.get("more_body"):
             return Call(headers, body)
 

@@ -3,7 +3,7 @@
 A part of the house that can be set up wrongly adds its check to `CHECKS`.
 """
 
-from asgi_app.doctor import clock, database, environment, proxy, redis, site
+from asgi_app.doctor import clock, database, environment, platforms, proxy, redis, site
 from asgi_app.doctor.finding import Check
 
 CHECKS: list[tuple[str, Check]] = [
@@ -13,5 +13,6 @@ CHECKS: list[tuple[str, Check]] = [
     ("clock", clock.check),
     ("static files", site.check_static_files),
     ("worker", site.check_worker),
+    ("platforms", platforms.check),
     ("proxy", proxy.check),
 ]

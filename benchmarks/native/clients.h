@@ -1,179 +1,32 @@
-/* The generator's side of N connections: opening them by a script, keeping them alive, and handing on what comes.
-
-   A script is a text file of lines `word value`; in values \n, \r and \\ are escapes, and %i% (the connection), %n% (how
-   often it has asked) and %1% … %9% (its columns in the file `vars`, or those of the
-   next line of the file `letters`, of which every question takes one) are filled in:
-
-       path /connection/websocket          header Origin: http://127.0.0.1:8000
-       send TEXT, expect TEXT              what to say after the handshake, and what must come before the next step
-       refuse TEXT                         a message with this in it ends the run: the server does not want us
-       ping TEXT, pong TEXT                a message that is exactly this is answered
-       ask TEXT, answer TEXT               a question to repeat, and what its answer contains
-       http                                no WebSockets: `ask` is the body of a POST to `path`
-*/
+/* The generator's side of N connections: opening them by a script, keeping them alive, and handing on what comes. */
 
 #ifndef PARLEY_BENCH_CLIENTS_H
 #define PARLEY_BENCH_CLIENTS_H
 
-#include "histogram.h"
-#include "wire.h"
+#include "script.h"
 
-enum { MAX_EVENTS = 1024, MAX_STEPS = 16, MAX_COLUMNS = 9, MAX_REQUEST = 16384, BUFFER = 1 << 20 };
-
-typedef enum { CLOSED, CONNECTING, SHAKING, SCRIPTED, LIVE, GONE } State;
-
-typedef struct {
-    int fd, step;
-    unsigned index;
-    State state;
-    uint32_t last;       /* sequence number that came last */
-    uint64_t asked;      /* questions so far */
-    int64_t since_ns;    /* when it was opened, or asked last */
-    char *rest;          /* what has come of a message that is not complete */
-    size_t rest_length, rest_room;
-    char *columns[MAX_COLUMNS];
-} Client;
-
-typedef struct {
-    int is_send;
-    char *text;
-} Step;
-
-static struct {
-    char *path, *headers, *refuse, *ping, *pong, *ask, *answer;
-    int is_http, step_count;
-    Step steps[MAX_STEPS];
-} script;
+enum { MAX_EVENTS = 1024, BUFFER = 1 << 20, KEPT_ROOM = 1 << 13, CODES = 5000 };
 
 static struct {
     char *host;
     int port, epoll;
     Client *all;
     unsigned count, live, opening, refused, lost, next; /* next: all before it are, or have been, opened */
-    uint64_t bytes, messages;
+    uint64_t bytes, messages, left;  /* left: those that went by themselves */
+    unsigned small_from;             /* from this one on, the kernel keeps as little as it may of what is not read */
+    unsigned closes[CODES];          /* how often the server has closed with which code; 0: without any */
     Histogram opened; /* from connect() to the end of the script */
     char last_refusal[200];
 } clients;
 
 static char buffer[BUFFER];
 
-/* What the mode does with a message of a live connection, and with the end of one. `at_ns` is when it was read. */
+/* What the mode does with a message of a live connection, with one that comes before it is live, and with the end of one.
+   `at_ns` is when it was read. */
 static void (*on_message)(Client *client, const char *text, size_t length, int64_t at_ns);
+static void (*on_early_message)(Client *client, const char *text, size_t length, int64_t at_ns);
+static void (*on_live)(Client *client);
 static void (*on_lost)(Client *client);
-
-static char *unescaped(const char *text) {
-    char *made = must_have(malloc(strlen(text) + 1)), *to = made;
-    for (; *text; text++) {
-        if (*text == '\\' && text[1]) {
-            text++;
-            *to++ = *text == 'n' ? '\n' : *text == 'r' ? '\r' : *text;
-        } else {
-            *to++ = *text;
-        }
-    }
-    *to = 0;
-    return made;
-}
-
-static void read_script(const char *name) {
-    FILE *file = fopen(name, "r");
-    char line[MAX_REQUEST];
-    if (!file) die("%s: %s", name, strerror(errno));
-    script.headers = must_have(strdup(""));
-    while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        char *space = strchr(line, ' '), *value = unescaped(space ? space + 1 : "");
-        if (space) *space = 0;
-        if (!strcmp(line, "send") || !strcmp(line, "expect")) {
-            if (script.step_count == MAX_STEPS) die("the script has more than %d steps", MAX_STEPS);
-            script.steps[script.step_count++] = (Step){.is_send = line[0] == 's', .text = value};
-        } else if (!strcmp(line, "header")) {
-            script.headers = must_have(realloc(script.headers, strlen(script.headers) + strlen(value) + 3));
-            strcat(strcat(script.headers, value), "\r\n");
-        } else if (!strcmp(line, "http")) {
-            script.is_http = 1;
-        } else {
-            struct { const char *word; char **place; } words[] = {
-                {"path", &script.path}, {"refuse", &script.refuse}, {"ping", &script.ping},
-                {"pong", &script.pong}, {"ask", &script.ask},       {"answer", &script.answer}};
-            size_t known = sizeof words / sizeof *words, i = 0;
-            while (i < known && strcmp(line, words[i].word)) i++;
-            if (i == known) die("the script has an unknown word: %s", line);
-            *words[i].place = value;
-        }
-    }
-    fclose(file);
-    if (!script.path) die("the script has no path");
-}
-
-static void read_columns(const char *name) {
-    FILE *file = fopen(name, "r");
-    char line[MAX_REQUEST];
-    if (!file) die("%s: %s", name, strerror(errno));
-    for (unsigned i = 0; i < clients.count; i++) {
-        if (!fgets(line, sizeof line, file)) die("%s has fewer lines than there are connections", name);
-        line[strcspn(line, "\n")] = 0;
-        char *column = strtok(line, "\t");
-        for (int at = 0; column && at < MAX_COLUMNS; at++, column = strtok(NULL, "\t"))
-            clients.all[i].columns[at] = must_have(strdup(column));
-    }
-    fclose(file);
-}
-
-/* What every question says that nobody says twice, and could not be made up on the way: a signed body, say. */
-static struct {
-    char *next;
-} letters;
-
-static void read_letters(const char *name) {
-    FILE *file = fopen(name, "r");
-    if (!file || fseek(file, 0, SEEK_END)) die("%s: %s", name, strerror(errno));
-    size_t length = (size_t)ftell(file);
-    rewind(file);
-    letters.next = must_have(malloc(length + 1));
-    if (fread(letters.next, 1, length, file) != length) die("%s cannot be read", name);
-    letters.next[length] = 0;
-    fclose(file);
-}
-
-static void take_letter(Client *client) {
-    char *line = letters.next, *end = strchr(line, '\n');
-    if (!end) die("there are too few letters for so quick a server");
-    *end = 0;
-    letters.next = end + 1;
-    for (int at = 0; at < MAX_COLUMNS; at++) {
-        client->columns[at] = line;
-        if (line) line = strchr(line, '\t');
-        if (line) *line++ = 0;
-    }
-}
-
-/* Fills in a template; the result stays until the next call. */
-static const char *filled(const char *template, const Client *client) {
-    static char out[MAX_REQUEST];
-    size_t at = 0;
-    for (const char *from = template; *from; from++) {
-        char number[24];
-        const char *value = NULL;
-        if (from[0] == '%' && from[1] && from[2] == '%') {
-            if (from[1] == 'i' || from[1] == 'n') {
-                unsigned long long shown = from[1] == 'i' ? client->index : client->asked;
-                snprintf(number, sizeof number, "%llu", shown);
-                value = number;
-            } else if (from[1] >= '1' && from[1] <= '9') {
-                value = client->columns[from[1] - '1'];
-                if (!value) die("connection %u has no column %c", client->index, from[1]);
-            }
-        }
-        size_t length = value ? strlen(value) : 1;
-        if (at + length >= sizeof out) die("a request is longer than %d bytes", MAX_REQUEST);
-        memcpy(out + at, value ? value : from, length);
-        at += length;
-        if (value) from += 2;
-    }
-    out[at] = 0;
-    return out;
-}
 
 /* Opening and closing */
 
@@ -189,8 +42,10 @@ static void open_client(Client *client) {
     if (client->fd < 0) die("socket: %s", strerror(errno));
     set_non_blocking(client->fd);
     set_no_delay(client->fd);
+    if (client->index >= clients.small_from) set_small_buffer(client->fd);
     client->state = CONNECTING;
-    client->step = 0;
+    client->step = client->is_stopped = 0;
+    client->begun_after = client->last;
     client->rest_length = 0;
     client->since_ns = now_ns();
     clients.opening++;
@@ -201,6 +56,11 @@ static void open_client(Client *client) {
 
 static void lose(Client *client, const char *why, size_t length) {
     close(client->fd);
+    if (client->state == LEAVING) {
+        client->state = CLOSED;
+        clients.left++;
+        return;
+    }
     if (client->state == LIVE) {
         client->state = GONE;
         clients.live--;
@@ -234,6 +94,20 @@ static void go_on(Client *client) {
     clients.opening--;
     clients.live++;
     histogram_add(&clients.opened, now_ns() - client->since_ns);
+    if (on_live) on_live(client);
+}
+
+/* Goes by itself: with a closing handshake, or as a device does that loses its network. */
+static void leave(Client *client, int politely) {
+    clients.live--;
+    client->state = LEAVING;
+    if (politely) {
+        say(client, WS_CLOSE, "\x03\xe8", 2);
+        return;
+    }
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    lose(client, "", 0);
 }
 
 static void shake_hands(Client *client) {
@@ -285,8 +159,10 @@ static void take_message(Client *client, const char *text, size_t length, int64_
         if (on_message) on_message(client, text, length, at_ns);
         return;
     }
+    if (client->state != SCRIPTED) return;
     if (script.refuse && memmem(text, length, script.refuse, strlen(script.refuse)))
         die("the server refuses: %.*s", (int)(length < 500 ? length : 500), text);
+    if (on_early_message) on_early_message(client, text, length, at_ns);
     const char *expected = filled(script.steps[client->step].text, client);
     if (memmem(text, length, expected, strlen(expected))) {
         client->step++;
@@ -315,9 +191,12 @@ static size_t take_frame(Client *client, const char *data, size_t length, int64_
     case WS_PING:
         say(client, WS_PONG, data + header, payload);
         break;
-    case WS_CLOSE:
+    case WS_CLOSE: {
+        unsigned code = payload < 2 ? 0 : (unsigned)bytes[header] << 8 | bytes[header + 1];
+        if (client->state != LEAVING) clients.closes[code < CODES ? code : 0]++;
         lose(client, data + header + 2, payload > 2 ? payload - 2 : 0);
         break;
+    }
     }
     return header + payload;
 }
@@ -372,9 +251,15 @@ static void read_from(Client *client) {
         else
             taken = take_frame(client, buffer + used, length - used, at_ns);
         used += taken;
-    } while (taken && used < length && client->state >= SHAKING && client->state <= LIVE);
+    } while (taken && used < length && client->state >= SHAKING && client->state != GONE);
     client->rest_length = 0;
-    if (used < length) keep_rest(client, buffer + used, length - used);
+    if (used < length) {
+        keep_rest(client, buffer + used, length - used);
+    } else if (client->rest_room > KEPT_ROOM) {
+        free(client->rest);
+        client->rest = NULL;
+        client->rest_room = 0;
+    }
 }
 
 /* One turn of the loop. A descriptor watched without a client only wakes it: its owner looks after the turn. */
@@ -419,6 +304,7 @@ static void make_clients(char *host, int port, unsigned count) {
     clients.count = count;
     clients.epoll = epoll_create1(0);
     clients.all = must_have(calloc(count, sizeof *clients.all));
+    clients.small_from = count;
     for (unsigned i = 0; i < count; i++) clients.all[i].index = i;
 }
 

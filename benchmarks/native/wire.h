@@ -72,6 +72,12 @@ static inline void set_no_delay(int fd) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* What is not read is not kept here, or as little of it as the kernel allows. To be set before connecting. */
+static inline void set_small_buffer(int fd) {
+    int bytes = 2048;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 /* Sends everything, waiting where the kernel's buffer is full. 0: the connection is gone. */
 static inline int send_all(int fd, const char *data, size_t length) {
     while (length) {

@@ -1,12 +1,24 @@
 """The servers that are compared, one file each. The first is ours: ratios are its."""
 
 from benchmarks.peer import Peer
-from benchmarks.peers import broadcaster, nats, nchan, parley, socketio, stock_channels, ws
+from benchmarks.peers import (
+    broadcaster,
+    native_asgi,
+    nats,
+    nchan,
+    parley,
+    python_socketio,
+    socketio,
+    stock_channels,
+    ws,
+)
 
-PEERS: tuple[Peer, ...] = (
+USUAL: tuple[Peer, ...] = (
     parley.PARLEY,
+    parley.IN_PROCESSES,
     stock_channels.CORE,
     stock_channels.PUBSUB,
+    python_socketio.PYTHON_SOCKETIO,
     socketio.SOCKETIO,
     ws.WS,
     nchan.NCHAN,
@@ -14,3 +26,17 @@ PEERS: tuple[Peer, ...] = (
     broadcaster.BROADCASTER,
     broadcaster.JOINING_BROADCASTER,
 )
+
+ASGI: tuple[Peer, ...] = (
+    parley.PARLEY,
+    *parley.ELSEWHERE,
+    stock_channels.PUBSUB,
+    stock_channels.ON_UVICORN,
+    stock_channels.ON_GRANIAN,
+    native_asgi.ON_DAPHNE,
+    native_asgi.ON_UVICORN,
+    native_asgi.ON_GRANIAN,
+)
+"""Ours, stock Channels and native ASGI, on the servers that there are for each."""
+
+PEERS: tuple[Peer, ...] = tuple(dict.fromkeys(USUAL + ASGI))

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.debian import unpacked
+from benchmarks.debian import unpacked, version
 from benchmarks.generator import Publisher
 from benchmarks.peer import Bench, Missing, Peer, Running, started
 from benchmarks.script import Script
@@ -59,8 +59,7 @@ class Nchan(Peer):
         found = re.search(r"nginx/(\S+)", shown)
         if found is None:
             raise Missing(f"its nginx does not run here: {shown.strip()}")
-        archive = next(self._root(bench).parent.glob("libnginx-mod-nchan_*.deb")).name
-        return {"nginx": found[1], "nchan": archive.split("_")[1].replace("%3a", ":")}
+        return {"nginx": found[1], "nchan": version(self._root(bench), "libnginx-mod-nchan")}
 
     @contextlib.contextmanager
     def running(self, bench: Bench) -> Iterator[Running]:

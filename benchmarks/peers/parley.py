@@ -1,147 +1,159 @@
-"""Parley itself: our server, the whole protocol on, PostgreSQL and Redis behind it."""
+"""Parley itself: our server, the whole protocol on, PostgreSQL and Redis behind it. Also as four processes behind nginx, and
+under servers that know nothing of it."""
 
 import contextlib
-import json
-import os
-import secrets
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-import psycopg2
-
-from benchmarks import calls
-from benchmarks.generator import Publisher
-from benchmarks.peer import ROOT, Answering, Bench, Peer, Running, started
-from benchmarks.publishers.serving import text_of
-from benchmarks.scenarios import answering
-from benchmarks.scenarios.posting import WRITERS
-from benchmarks.script import Script, expect, send
+from benchmarks import pip
+from benchmarks.debian import unpacked
+from benchmarks.parley_site import Site, make_site
+from benchmarks.peer import Bench, Missing, Peer, Running, daphne, started
 from tests.services import free_port
+
+PROCESSES = 4
+APPLICATION = "asgi_app.asgi:application"
+OURS = [sys.executable, "-m", "asgi_app.server", "-b", "127.0.0.1", "-p", "{port}"]
+IN_MANY = frozenset(
+    {
+        "one-at-a-time",
+        "in-flight",
+        "paced",
+        "threads",
+        "talking",
+        "many-sockets",
+        "storm",
+        "storm-room",
+        "stalled",
+    }
+)
+ON_OTHERS = frozenset({"accepting", "echo", "one-at-a-time", "in-flight"})
+
+NGINX = """
+daemon off;
+worker_processes {workers};
+pid {directory}/nginx.pid;
+error_log {directory}/nginx.log warn;
+events {{ worker_connections 20000; multi_accept on; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    upstream parley {{
+        zone parley 64k;
+        least_conn;
+        {servers}
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://parley;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_set_header Host $http_host;
+            proxy_read_timeout 1h;
+            proxy_send_timeout 1h;
+            proxy_buffering off;
+        }}
+    }}
+}}
+"""
+
+_sites: dict[Path, Site] = {}
+
+
+def site_of(bench: Bench) -> Site:
+    """Made once in a run, whoever needs it first."""
+    if bench.directory not in _sites:
+        _sites[bench.directory] = make_site(bench)
+    return _sites[bench.directory]
 
 
 class Parley(Peer):
-    key = "parley"
-    title = "Parley"
+    """Served by `command`, in which `{port}` is filled in."""
 
-    def __init__(self) -> None:
-        self._env: dict[str, str] = {}
-        self._people: list[list[str]] = []
-        self._database_url = ""
-        self._platform_port = free_port()
+    def __init__(
+        self,
+        key: str,
+        title: str,
+        command: Sequence[str],
+        scenarios: frozenset[str] | None = None,
+        package: str = "",
+    ) -> None:
+        self.key, self.title, self.scenarios = key, title, scenarios
+        self._command = command
+        self._package = package
+        """among those of `benchmarks.pip`, what it is served by"""
 
     def prepare(self, bench: Bench) -> Mapping[str, str]:
-        self._database_url = bench.stack.create_database("parley-bench")
-        self._env = {
-            **os.environ,
-            "ENV_FILE": os.devnull,
-            "VAR_DIR": str(bench.directory),
-            "DATABASE_URL": self._database_url,
-            "REDIS_URL": bench.stack.redis_url,
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "DEBUG": "false",
-            "WEB_DOMAIN": "127.0.0.1",
-            "HTTPS": "false",
-            "LOG_LEVEL": "WARNING",
-            "MESSENGER_PAGES": "verses",
-            "MESSENGER_VERSES_PAGE_ID": calls.PAGE_ID,
-            "MESSENGER_VERSES_APP_SECRET": calls.SECRET,
-            "TELEGRAM_BOTS": "verses",
-            "TELEGRAM_VERSES_TOKEN": answering.TOKEN,
-            "TELEGRAM_VERSES_SECRET": answering.SECRET,
-            "TELEGRAM_API_URL": f"http://127.0.0.1:{self._platform_port}",
-            # Counted as ever, but nobody here is stopped: the generator posts faster than people.
-            **dict.fromkeys(("POSTS_PER_MINUTE", "REQUESTS_PER_MINUTE"), "100000000"),
-        }
-        size = bench.size
-        wanted = max(size.connections, size.accepted, WRITERS, *size.idle_connections)
-        seed = [sys.executable, "-m", "benchmarks.seed", str(wanted)]
-        made = subprocess.run(seed, env=self._env, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-        self._people = [line.split("\t") for line in made.stdout.splitlines()]
+        site_of(bench)
+        return pip.versions(bench.cache, self._package) if self._package else {}
+
+    @contextlib.contextmanager
+    def running(self, bench: Bench) -> Iterator[Running]:
+        port, site = free_port(), site_of(bench)
+        command = [part.format(port=port) for part in self._command]
+        env = {**site.env, **(pip.environment(bench.cache) if self._package else {})}
+        with started(bench, command, port, env=env) as process:
+            yield site.running(process, port)
+
+
+class ManyParleys(Peer):
+    """Several processes behind nginx, which shares the core of everything else; they share the server's."""
+
+    key = "parley-4"
+    title = f"Parley, {PROCESSES} processes behind nginx"
+    scenarios = IN_MANY
+
+    def prepare(self, bench: Bench) -> Mapping[str, str]:
+        if not self._nginx(bench).exists():
+            raise Missing("Debian's nginx was not unpacked")
+        site_of(bench)
         return {}
 
     @contextlib.contextmanager
     def running(self, bench: Bench) -> Iterator[Running]:
-        port = free_port()
-        command = [sys.executable, "-m", "asgi_app.server", "-b", "127.0.0.1", "-p", str(port)]
-        epoch, seq = self._position()
-        with started(bench, command, port, env=self._env) as process:
-            yield Running(
-                process,
-                clients=self._script(port),
-                publisher=Publisher("benchmarks.publishers.parley", ["person0"], self._env),
-                recovering=self._script(port, recover=True, epoch=epoch, offset=seq - 1),
-                posting={
-                    "socket": self._posting_by_socket(port),
-                    "rest": self._posting_by_rest(port),
-                    "webhook": calls.calls(port, "/webhooks/messenger/verses/", bench.size),
-                },
-                bot=Answering(
-                    self._platform_port, f"http://127.0.0.1:{port}/webhooks/telegram/verses/", self._env
-                ),
+        site, port = site_of(bench), free_port()
+        ports = [free_port() for _ in range(PROCESSES)]
+        configuration = bench.directory / "front.conf"
+        configuration.write_text(
+            NGINX.format(
+                directory=bench.directory,
+                port=port,
+                workers=max(2, len(bench.cores.rest)),
+                servers=" ".join(f"server 127.0.0.1:{each} max_fails=0;" for each in ports),
             )
-
-    def _script(self, port: int, **feed_from: object) -> Script:
-        commands = (
-            {"id": 1, "connect": {"token": "%1%"}},
-            {"id": 2, "subscribe": {"channel": "chat.feed", **feed_from}},
-            {"id": 3, "subscribe": {"channel": "user.%2%"}},
         )
-        # In one frame, as the SDKs do; the replies come one by one, in order.
-        followed = '"recovered":true' if feed_from else '"id":2'
-        steps = [send("\n".join(map(json.dumps, commands))), *map(expect, ('"id":1', followed, '"id":3'))]
-        return Script(
-            port,
-            "/connection/websocket",
-            steps=steps,
-            refuse='"error"',
-            ping="{}",
-            pong="{}",
-            columns=self._people,
-        )
+        nginx = [str(self._nginx(bench)), "-p", str(bench.directory), "-c", str(configuration)]
+        with contextlib.ExitStack() as ends:
+            first, *others = [
+                ends.enter_context(
+                    started(
+                        bench,
+                        [part.format(port=each) for part in OURS],
+                        each,
+                        env=site.env,
+                        log=f"server-{number}.log",
+                    )
+                )
+                for number, each in enumerate(ports)
+            ]
+            ends.enter_context(started(bench, nginx, port, log="front.log", to=bench.cores.rest))
+            yield site.running(first, port, ports, others=others)
 
-    def _posting_by_socket(self, port: int) -> Script:
-        data = {"chat": "feed", "text": text_of(0), "client_id": f"{_once()}-%i%-%n%"}
-        connect = json.dumps({"id": 1, "connect": {"token": "%1%"}})
-        return Script(
-            port,
-            "/connection/websocket",
-            steps=[send(connect), expect('"id":1')],
-            refuse='"error"',
-            ping="{}",
-            pong="{}",
-            columns=self._people,
-            ask='{"id":1%n%,"rpc":' + json.dumps({"method": "message.post", "data": data}) + "}",
-            answer='"id":1%n%,"rpc"',
-        )
-
-    def _posting_by_rest(self, port: int) -> Script:
-        return Script(
-            port,
-            "/api/chats/feed/messages/",
-            headers=["Authorization: Token %1%", "Content-Type: application/json"],
-            columns=self._people,
-            is_http=True,
-            ask=json.dumps({"text": text_of(0), "client_id": f"{_once()}-%i%-%n%"}),
-            answer=" 201 ",
-        )
-
-    def _position(self) -> tuple[str, int]:
-        """The end of the feed's log. Read from the tables: REST would need a server that runs."""
-        with (
-            contextlib.closing(psycopg2.connect(self._database_url)) as connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(
-                "SELECT epoch, last_seq FROM messaging_deployment, messaging_chat WHERE uri = 'feed'"
-            )
-            epoch, seq = cursor.fetchone() or ("", 0)
-        return epoch, seq
+    def _nginx(self, bench: Bench) -> Path:
+        return unpacked(bench.cache, "nginx", "nginx-common") / "usr/sbin/nginx"
 
 
-def _once() -> str:
-    """Begins the keys of one measurement: a key that was used before would get the first answer and post nothing."""
-    return secrets.token_hex(4)
-
-
-PARLEY = Parley()
+PARLEY = Parley("parley", "Parley", OURS)
+IN_PROCESSES = ManyParleys()
+ELSEWHERE = (
+    Parley("parley-daphne", "Parley on plain Daphne", daphne(APPLICATION), ON_OTHERS),
+    Parley("parley-uvicorn", "Parley on uvicorn", pip.uvicorn(APPLICATION), ON_OTHERS, "uvicorn"),
+    Parley("parley-granian", "Parley on granian", pip.granian(APPLICATION), ON_OTHERS, "granian"),
+)

@@ -8,11 +8,11 @@ SLOWEST_PER_S = 50
 
 
 def measure(bench: Bench, running: Running) -> Facts:
-    script = running.recovering or running.clients
+    script = running.recovering() if running.recovering is not None else running.clients
     assert script is not None
     wanted = bench.size.accepted
     with bench.generator.holding(
-        script, running.pid, connections=wanted, timeout=max(60, wanted / SLOWEST_PER_S), parallel=AT_ONCE
+        script, running.pids, connections=wanted, timeout=max(60, wanted / SLOWEST_PER_S), parallel=AT_ONCE
     ) as held:
         report = held.open(wanted)
     return {

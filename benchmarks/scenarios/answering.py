@@ -57,7 +57,7 @@ def measure(bench: Bench, running: Running) -> Facts:
             knock = telegram.knock_of(telegram.says(person, "/help"))
             begun = time.monotonic()
             if number == 5:
-                watch = Watch(running.pid)
+                watch = Watch(running.pids)
             answer = platform.post(bot.url, content=knock.body, headers=knock.headers)
             if answer.status_code != httpx.codes.OK:
                 raise Failed(f"the webhook answered {answer.status_code}: {answer.text}")

@@ -1,59 +1,30 @@
 """What one more idle connection costs the server in memory."""
 
-import sys
-import time
-from pathlib import Path
-
-import psutil
-
+from benchmarks import machine
+from benchmarks.memory import settled_kb
 from benchmarks.peer import Bench, Running
-from benchmarks.scenario import Column, Facts, Scenario
+from benchmarks.scenario import Column, Facts, Scenario, megabytes
 
-SETTLED_KB = 64
-LOOK_EVERY_S = 0.5
-SETTLES_WITHIN_S = 10.0
 SLOWEST_PER_S = 50
 
 
 def measure(bench: Bench, running: Running) -> Facts:
     assert running.clients is not None
     few, many = bench.size.idle_connections
+    machine.require_files(many)
     with bench.generator.holding(
-        running.clients, running.pid, connections=many, timeout=max(60, many / SLOWEST_PER_S)
+        running.clients, running.pids, connections=many, timeout=max(60, many / SLOWEST_PER_S)
     ) as held:
         held.open(few)
-        before_kb = _settled_kb(running.pid)
+        before_kb = settled_kb(running.pids)
         report = held.open(many)
-        after_kb = _settled_kb(running.pid)
+        after_kb = settled_kb(running.pids)
     return {
         "value": (after_kb - before_kb) / (many - few),
         "few": before_kb / 1024,
         "many": after_kb / 1024,
         "report": report,
     }
-
-
-def _settled_kb(pid: int) -> float:
-    """The memory when it has stopped to change."""
-    deadline = time.monotonic() + SETTLES_WITHIN_S
-    now_kb = _memory_kb(pid)
-    while True:
-        time.sleep(LOOK_EVERY_S)
-        before_kb, now_kb = now_kb, _memory_kb(pid)
-        if abs(now_kb - before_kb) < SETTLED_KB or time.monotonic() > deadline:
-            return now_kb
-
-
-def _memory_kb(pid: int) -> float:
-    """What the process has for itself, and its part of what it shares; its resident memory where that is not told."""
-    if sys.platform != "linux":
-        return psutil.Process(pid).memory_info().rss / 1024
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(float(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-
-def _megabytes(value: float) -> str:
-    return f"{value:.1f}"
 
 
 SCENARIO = Scenario(
@@ -64,9 +35,9 @@ SCENARIO = Scenario(
         "settled; the kernel's own buffers are not in it. Parley's connections are authenticated, each as another user, "
         "and follow two streams."
     ),
-    value=Column("KB each", "value", _megabytes),
+    value=Column("KB each", "value", megabytes),
     better="lower",
     suits=lambda running: running.clients is not None,
     measure=measure,
-    columns=(Column("MB with few", "few", _megabytes), Column("MB with many", "many", _megabytes)),
+    columns=(Column("MB with few", "few", megabytes), Column("MB with many", "many", megabytes)),
 )

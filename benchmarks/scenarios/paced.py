@@ -15,7 +15,7 @@ def measure(bench: Bench, running: Running) -> Facts:
         "paced",
         running.clients,
         running.publisher,
-        running.pid,
+        running.pids,
         connections=bench.size.connections,
         per_second=DELIVERIES_PER_S / bench.size.connections,
         seconds=bench.size.seconds,

@@ -10,7 +10,7 @@ WRITERS = 32
 
 def measure(way: str, bench: Bench, running: Running) -> Facts:
     report = bench.generator.ask(
-        running.posting[way], running.pid, connections=WRITERS, seconds=bench.size.seconds
+        running.posting[way], running.pids, connections=WRITERS, seconds=bench.size.seconds
     )
     return {
         "value": report["answered"] / report["wall_s"],

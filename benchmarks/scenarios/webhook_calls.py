@@ -8,7 +8,7 @@ CALLERS = 32
 
 def measure(bench: Bench, running: Running) -> Facts:
     script = running.posting["webhook"]
-    report = bench.generator.ask(script, running.pid, connections=CALLERS, seconds=bench.size.seconds)
+    report = bench.generator.ask(script, running.pids, connections=CALLERS, seconds=bench.size.seconds)
     return {
         "value": report["answered"] / report["wall_s"],
         "p50": report["latency_us"]["p50"],

@@ -1,4 +1,4 @@
-"""Part 3 of the tutorial, word for word but for the types, which it has none of."""
+"""Part 3 of the tutorial, word for word but for the types, which it has none of; and the plainest consumer there is."""
 
 import json
 from typing import Any
@@ -36,3 +36,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
         # Send message to WebSocket
         await self.send(text_data=json.dumps({"message": message}))
+
+
+class EchoConsumer(AsyncWebsocketConsumer):
+    async def receive(self, text_data: str) -> None:  # type: ignore[override]
+        await self.send(text_data=text_data)

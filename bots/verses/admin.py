@@ -111,7 +111,7 @@ class AuthorPages(LookOnly):
 
 @admin.register(Reader)
 class ReaderPages(LookOnly):
-    list_display = ("contact", "platform", "hour", "due_at", "heard_at")
+    list_display = ("contact", "platform", "hour", "due_at", "heard_at", "passed_over_at", "passed_over")
     list_select_related = ("contact__user",)
     list_filter = ("contact__platform",)
 

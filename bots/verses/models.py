@@ -45,6 +45,10 @@ class Reader(models.Model):
     contact = models.OneToOneField(CONTACT, primary_key=True, on_delete=models.CASCADE, related_name="+")
     hour = models.PositiveSmallIntegerField(default=9, help_text="By the clocks of their time zone.")
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    passed_over_at = models.DateTimeField(
+        null=True, blank=True, help_text="When they last got none because they could not be written to."
+    )
+    passed_over = models.CharField(max_length=40, blank=True, default="", help_text="Why, as a code.")
 
     contact_id: int
 

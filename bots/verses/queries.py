@@ -80,6 +80,8 @@ class Stats:
     invited: int
     daily: int
     unreachable: int
+    silent: int
+    """Who got no verse in the last 24 hours because their platform lets nobody write to them before they do."""
     verses: int
     favourites: int
 
@@ -93,6 +95,7 @@ def stats() -> Stats:
         invited=readers.filter(contact__referred_by__isnull=False).count(),
         daily=readers.filter(due_at__isnull=False, contact__unreachable_at__isnull=True).count(),
         unreachable=readers.filter(contact__unreachable_at__isnull=False).count(),
+        silent=readers.filter(passed_over="window_closed", passed_over_at__gte=since).count(),
         verses=Verse.objects.count(),
         favourites=Favourite.objects.count(),
     )

@@ -12,6 +12,7 @@ from messaging.commands import MAX_CLIENT_ID_LENGTH, MAX_TEXT_LENGTH
 from messaging.errors import ParleyError
 
 MAX_NUMBER = 2**53 - 1
+MAX_VERSION = 2**31 - 1
 MAX_PASSWORD_LENGTH = 1000
 
 
@@ -171,6 +172,18 @@ class SignUpForm(forms.Form):
     )
     password = _password("Password", "new-password", help_text=NEW_PASSWORD_HELP)
     invitation = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    # Those that are linked from the form: a new one may be published before it is sent.
+    terms_version = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_VERSION, widget=forms.HiddenInput
+    )
+    privacy_version = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_VERSION, widget=forms.HiddenInput
+    )
+
+
+class AcceptTermsForm(forms.Form):
+    terms_version = forms.IntegerField(min_value=0, max_value=MAX_VERSION, widget=forms.HiddenInput)
+    privacy_version = forms.IntegerField(min_value=0, max_value=MAX_VERSION, widget=forms.HiddenInput)
 
 
 class LogInForm(forms.Form):

@@ -17,7 +17,6 @@ from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
-from knox.settings import knox_settings
 
 from messaging import limits, log
 from messaging.access import require_operator
@@ -26,8 +25,10 @@ from messaging.actions.audit import note_deed
 from messaging.actions.chats import depart
 from messaging.actions.contacts import forget_contacts
 from messaging.actions.credentials import access_changed
-from messaging.actions.invitations import require_invitation
+from messaging.actions.devices import forget_devices
+from messaging.actions.invitations import require_invitation, use_invitation
 from messaging.actions.second_factor import WithCode, delete_secrets, prove_second_factor
+from messaging.actions.terms import accept_terms, shown
 from messaging.actions.threads import close_thread
 from messaging.bell import bell
 from messaging.commands import FEED_URI
@@ -37,7 +38,6 @@ from messaging.errors import (
     Expired,
     Forbidden,
     Invalid,
-    NotFound,
     TooMany,
     Unauthorized,
 )
@@ -59,10 +59,14 @@ def sign_up(
     last_name: str = "",
     address: str = "",
     invitation: str = "",
+    terms_version: int | None = None,
+    privacy_version: int | None = None,
+    door: str = "rest",
     is_bot: bool = False,
 ) -> User:
     """A new account. Raises `Invalid` with the fields that are wrong; and for who comes from an `address`, `Forbidden`
-    where SIGN_UP does not let them.
+    where SIGN_UP does not let them. They accept the terms and the privacy text in the versions that they were shown,
+    which are those in force if they do not say.
 
     An e-mail address is the account's alone when it has been confirmed; until then nobody is told whether others name
     it too (`messaging/actions/addresses.py`).
@@ -83,6 +87,10 @@ def sign_up(
         with transaction.atomic():
             user.save()
             _begin_in_feed(user)
+            if address:
+                use_invitation(invitation)
+                versions = shown(terms_version, privacy_version)
+                accept_terms(user=user, terms=versions.terms, privacy=versions.privacy, door=door)
     except IntegrityError:
         raise _username_taken() from None
     mail_confirmation(user)
@@ -183,24 +191,8 @@ def _counting_failures(identifier: str, address: str) -> Iterator[None]:
 
 def create_token(*, user: User, name: str = "") -> tuple[Token, str]:
     """A token for one device: the row, and the secret, which is shown this once and kept only as a hash."""
-    row, secret = Token.objects.create(user=user, name=name[:100])
+    row, secret = Token.objects.create(user=user, name=name[:100], seen_at=timezone.now())
     return row, secret
-
-
-def renew_token(*, token: Token) -> None:
-    """Puts off the end of a token that is in use, at most once a day."""
-    expiry = timezone.now() + knox_settings.TOKEN_TTL
-    if token.expiry and (expiry - token.expiry).total_seconds() > knox_settings.MIN_REFRESH_INTERVAL:
-        Token.objects.filter(pk=token.pk).update(expiry=expiry)
-
-
-def revoke_token(*, user: User, token_id: str) -> None:
-    """Signs one device out; its live connections close. Raises `NotFound` for a token that is not the user's."""
-    with transaction.atomic(durable=True):
-        gone, _ = Token.objects.filter(user=user, token_key=token_id).delete()
-        if not gone:
-            raise NotFound("There is no such device.", code="no_such_device")
-        access_changed(user)
 
 
 def change_password(*, user: User, password: str, keep: Token | None = None) -> None:
@@ -260,12 +252,6 @@ def set_password_by_mail(*, user: User, password: str) -> None:
     change_password(user=user, password=password)
     with suppress(Conflict):  # confirmed for another account of theirs
         confirm_address_of(user)
-
-
-def end_session(*, user: User) -> None:
-    """A page session of the user has ended: its live connections close."""
-    with transaction.atomic():
-        access_changed(user)
 
 
 def change_profile(*, user: User, **fields: str) -> User:
@@ -330,7 +316,7 @@ def delete_account(*, user: User) -> None:
         )
         user.groups.clear()
         user.user_permissions.clear()
-        Token.objects.filter(user=user).delete()
+        forget_devices(user)
         delete_secrets(user)
         _person_changed(user)
     _leave_everything(user)  # what they came into meanwhile

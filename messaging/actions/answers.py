@@ -115,6 +115,8 @@ def unsay(chat_log: ChatLog, message: Message) -> None:
     """A message is deleted: what waits to be sent of it is not, and the journal forgets what it said."""
     if chat_log.chat.kind != Chat.Kind.CONTACT and chat_log.chat.bot_id is None:
         return
+    if chat_log.chat.kind == Chat.Kind.CONTACT:
+        ring_desk(chat_log.chat.uri)
     Document.objects.filter(message=message).delete()
     heard = Inbound.objects.filter(message=message)
     heard.update(raw=None, heard=None, profile={})

@@ -6,7 +6,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 
-from messaging.models import User
+from messaging.models import Contact, User
 
 
 def note_deed(*, operator: User, to: Model, called: str, what: str) -> None:
@@ -20,3 +20,9 @@ def note_deed(*, operator: User, to: Model, called: str, what: str) -> None:
         action_flag=CHANGE,
         change_message=what,
     )
+
+
+def note_export(contact: Contact) -> None:
+    """An operator, by way of a bot, has been given what it knows of everybody."""
+    assert contact.user is not None, "Only an operator's account makes a contact an operator."
+    note_deed(operator=contact.user, to=contact, called=f"contacts of {contact.account}", what="Exported.")

@@ -15,6 +15,7 @@ from django.utils import timezone
 from messaging import log
 from messaging.access import require_operator
 from messaging.actions.answers import Saying, say
+from messaging.actions.audit import note_deed
 from messaging.actions.bots import enlist_bots
 from messaging.actions.threads import open_thread
 from messaging.content import AnyContent, content_of, extras_of, text_of
@@ -135,6 +136,7 @@ def confirm_broadcast(
     with transaction.atomic():
         row = _draft_of(broadcast, user, contact)
         _move(row, {Broadcast.State.DRAFT}, Broadcast.State.RUNNING, confirmed_at=timezone.now())
+        _note(user, contact, row, "Confirmed.")
     return row
 
 
@@ -144,6 +146,7 @@ def decline_broadcast(*, broadcast: int, user: User | None = None, contact: Cont
         row = _draft_of(broadcast, user, contact)
         _move(row, {Broadcast.State.DRAFT}, Broadcast.State.CANCELLED, finished_at=timezone.now())
         Recipient.objects.filter(broadcast=row).delete()
+        _note(user, contact, row, "Declined.")
 
 
 def _draft_of(broadcast: int, user: User | None, contact: Contact | None) -> Broadcast:
@@ -164,18 +167,19 @@ def _is_operator(contact: Contact) -> bool:
 
 def pause_broadcast(*, operator: User, broadcast: int) -> Broadcast:
     """Hands over no more of it. At most `MAX_ON_THE_WAY` are with the outbox, and still arrive."""
-    return _decide(operator, broadcast, {Broadcast.State.RUNNING}, Broadcast.State.PAUSED)
+    return _decide(operator, broadcast, {Broadcast.State.RUNNING}, Broadcast.State.PAUSED, "Paused.")
 
 
 def resume_broadcast(*, operator: User, broadcast: int) -> Broadcast:
-    return _decide(operator, broadcast, {Broadcast.State.PAUSED}, Broadcast.State.RUNNING)
+    return _decide(operator, broadcast, {Broadcast.State.PAUSED}, Broadcast.State.RUNNING, "Resumed.")
 
 
 def cancel_broadcast(*, operator: User, broadcast: int) -> Broadcast:
     """For good: whoever has not got it will not."""
     states = {Broadcast.State.DRAFT, Broadcast.State.RUNNING, Broadcast.State.PAUSED}
     with transaction.atomic():
-        row = _decide(operator, broadcast, states, Broadcast.State.CANCELLED, finished_at=timezone.now())
+        cancelled, now = Broadcast.State.CANCELLED, timezone.now()
+        row = _decide(operator, broadcast, states, cancelled, "Cancelled.", finished_at=now)
         Recipient.objects.filter(broadcast=row, state=Recipient.State.WAITING).update(
             state=Recipient.State.SKIPPED, code="cancelled", reason="The broadcast was cancelled."
         )
@@ -183,7 +187,12 @@ def cancel_broadcast(*, operator: User, broadcast: int) -> Broadcast:
 
 
 def _decide(
-    operator: User, broadcast: int, states: set[Broadcast.State], to: Broadcast.State, **fields: datetime
+    operator: User,
+    broadcast: int,
+    states: set[Broadcast.State],
+    to: Broadcast.State,
+    what: str,
+    **fields: datetime,
 ) -> Broadcast:
     require_operator(operator)
     with transaction.atomic():
@@ -191,7 +200,15 @@ def _decide(
         if row is None:
             raise NotFound("There is no such broadcast.", code="no_such_broadcast")
         _move(row, states, to, **fields)
+        _note(operator, None, row, what)
     return row
+
+
+def _note(user: User | None, contact: Contact | None, broadcast: Broadcast, what: str) -> None:
+    operator = user if user is not None or contact is None else contact.user
+    assert operator is not None, "Only operators decide about broadcasts."
+    called = f"broadcast {broadcast.pk} of {broadcast.bot}"
+    note_deed(operator=operator, to=broadcast, called=called, what=what)
 
 
 def _move(row: Broadcast, states: set[Broadcast.State], to: Broadcast.State, **fields: datetime) -> None:

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.utils import timezone
 from messaging import events, limits, log, shapes
 from messaging.access import require_operator
 from messaging.actions.answers import ring_desk
+from messaging.actions.audit import note_deed
 from messaging.errors import Conflict, NotFound
 from messaging.heard import Heard, Kind, Profile
 from messaging.log import ChatLog
@@ -37,6 +38,7 @@ _KEPT = [
     "banned_at",
     "unreachable_at",
     "taken_by",
+    "waiting_since",
     "user",
     "referral",
     "referred_by",
@@ -108,7 +110,10 @@ def ban_contact(*, operator: User, contact: int) -> Contact:
     """From now on nothing they do is answered, kept in the log or sent to them."""
     require_operator(operator)
     with changing(contact) as (chat_log, row):
-        row.banned_at = row.banned_at or timezone.now()
+        if row.banned_at is None:
+            row.banned_at = timezone.now()
+            _note(operator, row, "Banned.")
+        row.waiting_since = None
         _skip_what_is_owed(chat_log, row, "The contact has been banned.")
     return row
 
@@ -116,7 +121,9 @@ def ban_contact(*, operator: User, contact: int) -> Contact:
 def unban_contact(*, operator: User, contact: int) -> Contact:
     require_operator(operator)
     with changing(contact) as (_, row):
-        row.banned_at = None
+        if row.banned_at is not None:
+            row.banned_at = None
+            _note(operator, row, "Unbanned.")
     return row
 
 
@@ -128,16 +135,25 @@ def take_contact(*, operator: User, contact: int) -> Contact:
             raise Conflict("A thread is between its two people.", code="not_a_contact_chat")
         if row.taken_by_id not in (None, operator.pk):
             raise Conflict("Another operator has taken this chat.", code="taken_by_another")
-        row.taken_by = operator
+        if row.taken_by_id is None:
+            row.taken_by = operator
+            _note(operator, row, "Taken over from the bot.")
     return row
 
 
 def hand_back_contact(*, operator: User, contact: int) -> Contact:
-    """The bot answers again. Any operator may do so: the one who took the chat may be gone."""
+    """The bot answers again, and nobody is waited for. Any operator may do so: the one who took the chat may be gone."""
     require_operator(operator)
     with changing(contact) as (_, row):
-        row.taken_by = None
+        if row.taken_by is not None:
+            _note(operator, row, f"Handed back to the bot; {row.taken_by.username} had taken it.")
+            row.taken_by = None
+        row.waiting_since = None
     return row
+
+
+def _note(operator: User, contact: Contact, what: str) -> None:
+    note_deed(operator=operator, to=contact, called=f"{contact.platform} contact {contact.pk}", what=what)
 
 
 def learn_profile(*, contact: int, profile: Profile | None) -> None:
@@ -173,7 +189,14 @@ def note_reachability(chat_log: ChatLog, contact: Contact, *, reachable: bool) -
         contact.unreachable_at = None
     elif contact.unreachable_at is None:
         contact.unreachable_at = timezone.now()
+        contact.waiting_since = None
         _skip_what_is_owed(chat_log, contact, "The contact has blocked the bot.")
+
+
+def note_waiting(contact: Contact, since: datetime | None) -> None:
+    """Whether they wait for a person: the bot cannot answer, or does not because an operator has taken the chat."""
+    if contact.platform != WEB:
+        contact.waiting_since = since and (contact.waiting_since or since)
 
 
 def note_referral(contact: Contact, heard: Heard) -> None:
@@ -257,6 +280,8 @@ def unlink_contact(*, user: User, contact: int) -> None:
     with changing(contact) as (_, row):
         if row.platform == WEB or (row.user_id != user.pk and not user.is_operator):
             raise NotFound("There is no such contact.", code="no_such_contact")
+        if row.user_id not in (None, user.pk):
+            _note(user, row, "Unlinked from its account.")
         row.user = None
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from messaging import events, log, shapes
 from messaging.actions.contacts import keep_contact, note_reachability
 from messaging.content import AnyContent, File, content_of
+from messaging.counters import SENDS
 from messaging.heard import Heard, Kind
 from messaging.log import ChatLog
 from messaging.models import Contact, Delivery, Document, Message, Pace
@@ -126,6 +129,7 @@ def record_retry(owed: Owed, *, seconds: float, reason: str, sent: Sequence[str]
     """It is tried again in `seconds`, or given up a day after it was written."""
     if timezone.now() - owed.delivery.created_at > GIVE_UP_AFTER:
         return record_refused(owed, code="gave_up", reason=reason)
+    SENDS.labels(owed.contact.platform, "retry").inc()
     row = owed.delivery
     return bool(
         Delivery.objects.filter(
@@ -195,6 +199,7 @@ def _record(
             before = shapes.contact(contact)
             note_reachability(chat_log, contact, reachable=False)
             keep_contact(chat_log, contact, before)
+    SENDS.labels(owed.contact.platform, state.value).inc()
     return True
 
 
@@ -204,7 +209,9 @@ def _begun_at(claimed: Delivery) -> datetime:
 
 
 def note_watermark(chat_log: ChatLog, contact: Contact, heard: Heard) -> str:
-    """Everything sent up to the watermark has been delivered, or read, which implies it. Inside a transaction."""
+    """Everything sent up to the watermark has been delivered, or read, which implies it: at the time that the first
+    watermark names to cover it. Inside a transaction.
+    """
     state = Delivery.State.READ if heard.kind == Kind.READ else Delivery.State.DELIVERED
     on_their_way = [Delivery.State.SENT] + (
         [Delivery.State.DELIVERED] if state == Delivery.State.READ else []
@@ -213,7 +220,10 @@ def note_watermark(chat_log: ChatLog, contact: Contact, heard: Heard) -> str:
     found = list(rows.values_list("pk", "message_id", "message__number"))
     if not found:
         return f"{state} before"
-    Delivery.objects.filter(pk__in=[pk for pk, _, _ in found]).update(state=state)
+    times: dict[str, Any] = {"delivered_at": Coalesce(F("delivered_at"), heard.watermark)}
+    if state == Delivery.State.READ:
+        times["read_at"] = heard.watermark
+    Delivery.objects.filter(pk__in=[pk for pk, _, _ in found]).update(state=state, **times)
     Message.objects.filter(pk__in=[pk for _, pk, _ in found]).update(delivery=state.value)
     numbers = sorted({number for _, _, number in found})
     chat_log.append(events.DeliveryChanged, numbers=numbers, state=state.value)

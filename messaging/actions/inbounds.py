@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -21,9 +21,11 @@ from messaging.actions.contacts import (
     note_profile,
     note_reachability,
     note_referral,
+    note_waiting,
 )
 from messaging.actions.deliveries import note_watermark
 from messaging.content import AnyContent, Text
+from messaging.counters import INBOUNDS
 from messaging.errors import Conflict
 from messaging.heard import ANSWERABLE, Heard, Kind, Profile
 from messaging.log import ChatLog
@@ -178,14 +180,18 @@ def handle_inbound(
             note_referral(contact, claimed.heard)
             if contact.taken_by_id is not None:
                 outcome = "taken by an operator"
+                handling.note_unanswered(sayings)
             elif chat_log.chat.state == Chat.State.CLOSED:
                 outcome = "thread closed"
             elif author is None:
                 outcome = "no bot"
+                handling.note_unanswered(sayings)
             else:
                 answers = _responses(situation, respond)
                 sayings += _answers(claimed, author, answers)
                 outcome = f"{len(answers)} answered" if answers else "no answer"
+                if answers:
+                    note_waiting(contact, None)
         handling.finish(sayings, Inbound.State.DONE, outcome)
     return outcome
 
@@ -198,6 +204,7 @@ def park_inbound(claimed: Claimed, *, error: str, author: User | None, apology: 
         handling = _Handling(chat_log, claimed)
         answerable = claimed.heard.kind in ANSWERABLE and handling.contact.banned_at is None
         sayings = _own_saying(claimed) if answerable else []
+        handling.note_unanswered(sayings)
         is_first = not claimed.inbound.apologised
         if answerable and is_first and author is not None and chat_log.chat.state == Chat.State.ACTIVE:
             sayings.append(Saying(Text(text=apology), author, f"inbound:{claimed.inbound.pk}:apology"))
@@ -229,19 +236,29 @@ class _Handling:
             is_operator=user is not None and user.is_operator,
         )
 
-    def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:
-        """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do."""
+    def note_unanswered(self, said: Sequence[Saying]) -> None:
+        """No bot answers what the contact has said, now or when it was put into the log: they wait for a person."""
         inbound = self.claimed.inbound
+        if said or inbound.message_id is not None:
+            note_waiting(self.contact, inbound.received_at)
+
+    def finish(self, sayings: Sequence[Saying], state: Inbound.State, outcome: str, error: str = "") -> None:
+        """Says it all and closes the inbound; raises `LeaseLost` if that is no longer ours to do. Why it was parked before
+        stays in the journal, beside what it has led to now.
+        """
+        inbound = self.claimed.inbound
+        if inbound.error and not error:
+            outcome = f"{outcome}, when it was replayed"
         said = say(self.chat_log, self.contact, sayings) if sayings else []
         message_id = next((row.pk for row in said if row.contact_id is not None), inbound.message_id)
         if self.claimed.heard.kind in ANSWERABLE:
-            self.contact.heard_at = inbound.happened_at or inbound.received_at
+            self.contact.heard_at = _heard_at(self.contact, inbound)
         note_profile(self.contact, Profile.model_validate(inbound.profile))
         keep_contact(self.chat_log, self.contact, self._before)
         finished = self.claimed.still_ours().update(
             state=state,
             outcome=outcome[:200],
-            error=error,
+            error=error or inbound.error,
             apologised=inbound.apologised,
             finished_at=self.chat_log.now,
             leased_until=None,
@@ -250,6 +267,13 @@ class _Handling:
         )
         if not finished:
             raise LeaseLost("Another worker has this inbound.")
+        transaction.on_commit(INBOUNDS.labels(inbound.platform, state.value).inc)
+
+
+def _heard_at(contact: Contact, inbound: Inbound) -> datetime:
+    """When the contact last said something: never later than we heard of it, and not earlier because of a replay."""
+    said_at = min(inbound.happened_at or inbound.received_at, inbound.received_at)
+    return said_at if contact.heard_at is None else max(said_at, contact.heard_at)
 
 
 def _own_saying(claimed: Claimed) -> list[Saying]:

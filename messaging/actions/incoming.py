@@ -7,11 +7,13 @@ from datetime import timedelta
 from hashlib import sha256
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from messaging import log
 from messaging.access import require_operator
 from messaging.actions.accounts import sign_up
+from messaging.actions.audit import note_deed
 from messaging.actions.chats import admit
 from messaging.errors import Conflict, NotFound
 from messaging.models import Chat, IncomingWebhook, Member, User
@@ -41,17 +43,20 @@ def create_incoming(*, operator: User | None, chat: str, username: str) -> tuple
         webhook = IncomingWebhook.objects.create(
             uid=secrets.token_hex(12), bot=bot, chat=row, created_by=operator
         )
+        _note(operator, webhook, "Made.")
     return webhook, secret_of(webhook)
 
 
 def rotate_incoming(*, operator: User | None, uid: str) -> tuple[IncomingWebhook, str]:
     """Another secret, to be shown once. The one before is taken for a day more, so that nothing is lost meanwhile."""
     webhook = _changeable(operator, uid)
-    changed = IncomingWebhook.objects.filter(pk=webhook.pk, version=webhook.version).update(
-        version=webhook.version + 1, former_until=timezone.now() + FORMER_FOR
-    )
-    if not changed:
-        raise Conflict("Somebody else has just given it another secret.", code="rotated_meanwhile")
+    with transaction.atomic():
+        changed = IncomingWebhook.objects.filter(pk=webhook.pk, version=webhook.version).update(
+            version=webhook.version + 1, former_until=timezone.now() + FORMER_FOR
+        )
+        if not changed:
+            raise Conflict("Somebody else has just given it another secret.", code="rotated_meanwhile")
+        _note(operator, webhook, "Given another secret.")
     webhook.refresh_from_db()
     return webhook, secret_of(webhook)
 
@@ -61,7 +66,9 @@ def disable_incoming(*, operator: User | None, uid: str) -> IncomingWebhook:
     webhook = _changeable(operator, uid)
     webhook.disabled_at = webhook.disabled_at or timezone.now()
     webhook.former_until = None
-    webhook.save(update_fields=["disabled_at", "former_until"])
+    with transaction.atomic():
+        webhook.save(update_fields=["disabled_at", "former_until"])
+        _note(operator, webhook, "Switched off.")
     return webhook
 
 
@@ -70,8 +77,15 @@ def enable_incoming(*, operator: User | None, uid: str) -> tuple[IncomingWebhook
     webhook = _changeable(operator, uid)
     webhook.disabled_at, webhook.former_until = None, None
     webhook.version += 1
-    webhook.save(update_fields=["disabled_at", "former_until", "version"])
+    with transaction.atomic():
+        webhook.save(update_fields=["disabled_at", "former_until", "version"])
+        _note(operator, webhook, "Switched on.")
     return webhook, secret_of(webhook)
+
+
+def _note(operator: User | None, webhook: IncomingWebhook, what: str) -> None:
+    if operator is not None:
+        note_deed(operator=operator, to=webhook, called=f"webhook {webhook.uid}", what=what)
 
 
 def _changeable(operator: User | None, uid: str) -> IncomingWebhook:

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from messaging.access import require_operator
+from messaging.actions.audit import note_deed
 from messaging.bell import bell
 from messaging.heard import Arrival, Heard
-from messaging.models import WEB, Inbound
+from messaging.models import WEB, Inbound, User
 
 STORED_AT_ONCE = 200
 
@@ -104,13 +106,18 @@ def _values(arrival: Arrival, repeats: int, message_id: int | None, now: Any) ->
     )
 
 
-def replay_inbounds(inbounds: Iterable[int]) -> int:
+def replay_inbounds(inbounds: Iterable[int], *, operator: User) -> int:
     """Lets parked ones be handled again, in the order they came; what is done stays done. Returns how many it concerns."""
+    require_operator(operator)
     with transaction.atomic(durable=True):
         replayed = Inbound.objects.filter(
             pk__in=list(inbounds), state=Inbound.State.PARKED, heard__isnull=False
         ).exclude(person="")
+        if (first := replayed.order_by("pk").first()) is None:
+            return 0
         count = replayed.update(state=Inbound.State.WAITING, attempts=0, leased_until=None, finished_at=None)
+        what = f"Replayed, with {count - 1} others." if count > 1 else "Replayed."
+        note_deed(operator=operator, to=first, called=f"inbound {first.pk}", what=what)
         transaction.on_commit(partial(bell.ring_work, "inbox"))
     return count
 

@@ -135,6 +135,7 @@ def _post_all(posts: Sequence[Post], chat_logs: Mapping[str, ChatLog]) -> dict[P
         chat_log.append(events.MessagePosted, message_row=message, message=shapes.message(message))
     if contacts:
         owe(new, contacts)
+        _end_waiting(contacts.values())
     _tell_bots(new, heard)
     _mark_own_as_read(new, members)
     return refused | {post: shapes.message(message) for post, message in accepted.items()}
@@ -144,6 +145,13 @@ def _contacts_in(chats: Iterable[Chat]) -> dict[int, Contact]:
     """The contacts of those that are contact chats, by the chat's primary key."""
     staffed = {chat.pk for chat in chats if chat.kind == Chat.Kind.CONTACT}
     return {row.chat_id: row for row in Contact.objects.filter(chat__in=staffed)} if staffed else {}
+
+
+def _end_waiting(contacts: Iterable[Contact]) -> None:
+    """A person has answered them. Their chats are locked."""
+    waiting = [contact.pk for contact in contacts if contact.waiting_since is not None]
+    if waiting:
+        Contact.objects.filter(pk__in=waiting).update(waiting_since=None)
 
 
 def _tell_bots(messages: Sequence[Message], heard: Sequence[Heard]) -> None:

@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from messaging import log
+from messaging.actions.devices import prune_page_sessions
 from messaging.models import Chat, Chore, Event, LoginFailure, Message, Ticket, Token
 
 MAX_PRUNED_AT_ONCE = 5000
@@ -67,7 +68,7 @@ def _prune_messages(uri: str, last: int) -> int:
 def prune_credentials() -> int:
     """Forgets tokens, tickets and pages' sessions that have run out, and log-in failures that count no more."""
     now = timezone.now()
-    return sum(
+    gone = sum(
         rows.delete()[0]
         for rows in (
             Token.objects.filter(expiry__lt=now),
@@ -76,3 +77,4 @@ def prune_credentials() -> int:
             LoginFailure.objects.filter(at__lt=now - timedelta(hours=2)),
         )
     )
+    return gone + prune_page_sessions()

@@ -55,9 +55,10 @@ def _offer_of(device: TOTPDevice) -> Offer:
     return Offer(grouped, device.config_url)
 
 
-def confirm_second_factor(*, user: User, code: str) -> list[str]:
-    """From now on every log-in takes a code. Everything that is signed in ends, but the page session whose hash is
-    renewed by the caller. Returns the recovery codes, which are shown this once. Raises `Invalid` (`invalid_code`).
+def confirm_second_factor(*, user: User, code: str, keep: Token | None = None) -> list[str]:
+    """From now on every log-in takes a code. Everything that is signed in ends, but what has just shown one: the token
+    `keep`, or the page session whose hash is renewed by the caller. Returns the recovery codes, which are shown this
+    once. Raises `Invalid` (`invalid_code`).
     """
     with transaction.atomic(durable=True):
         _require_none(user)
@@ -69,7 +70,7 @@ def confirm_second_factor(*, user: User, code: str) -> list[str]:
             device.save(update_fields=["confirmed"])
             user.second_factor_at = timezone.now()
             user.save(update_fields=["second_factor_at"])
-            Token.objects.filter(user=user).delete()
+            Token.objects.filter(user=user).exclude(pk=keep.pk if keep else "").delete()
             codes = _renew_recovery_codes(user)
             access_changed(user)
     if not accepted:
@@ -118,19 +119,19 @@ def _renew_recovery_codes(user: User) -> list[str]:
     return codes
 
 
-def remove_second_factor(*, user: User, code: str) -> None:
+def remove_second_factor(*, user: User, code: str, keep: Token | None = None) -> None:
     """The password is enough again; but where one is required, it gives no rights. Raises `Invalid` (`invalid_code`)."""
     prove_second_factor(user=user, code=code)
-    forget_second_factor(user=user)
+    forget_second_factor(user=user, keep=keep)
 
 
-def forget_second_factor(*, user: User) -> None:
+def forget_second_factor(*, user: User, keep: Token | None = None) -> None:
     """For whoever has lost everything, done by an operator who knows that it is them."""
     with transaction.atomic(durable=True):
         delete_secrets(user)
         user.second_factor_at = None
         user.save(update_fields=["second_factor_at"])
-        Token.objects.filter(user=user).delete()
+        Token.objects.filter(user=user).exclude(pk=keep.pk if keep else "").delete()
         access_changed(user)
 
 

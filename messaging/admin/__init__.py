@@ -1,3 +1,13 @@
 """Django's admin: everything can be looked at; what can be done there is done by actions of the core."""
 
-from messaging.admin import accounts, broadcasts, chats, contacts, deployment, incoming, schedules
+from messaging.admin import (
+    accounts,
+    broadcasts,
+    chats,
+    contacts,
+    deployment,
+    incoming,
+    invitations,
+    schedules,
+    terms,
+)

@@ -16,14 +16,14 @@ from messaging.actions.accounts import (
     change_rights,
     delete_account,
     reinstate_user,
-    revoke_token,
     suspend_user,
 )
+from messaging.actions.devices import revoke_device
 from messaging.actions.second_factor import forget_second_factor
 from messaging.admin.base import LookOnly
 from messaging.admin.writing import write_to
 from messaging.errors import ParleyError
-from messaging.models import LoginFailure, Ticket, Token, User
+from messaging.models import LoginFailure, PageSession, Ticket, Token, User
 
 if TYPE_CHECKING:
     PasswordForm = AdminPasswordChangeForm[User]
@@ -185,25 +185,34 @@ class UserPages(LookOnly, AnyUserAdmin):
         return None
 
 
-@admin.register(Token)
-class TokenPages(LookOnly):
-    list_display = ("token_key", "name", "user", "created", "expiry")
+class DevicePages(LookOnly):
     list_select_related = ("user",)
     search_fields = ("user__username",)
-    exclude = ("digest",)
     actions = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("messaging.delete_token")
+        return request.user.has_perm(f"messaging.delete_{self.opts.model_name}")
 
     @admin.action(description="Sign these devices out", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[Token]) -> None:
+    def revoke(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self.do_to_each(
             request,
             rows.select_related("user"),
-            lambda token: revoke_token(user=token.user, token_id=token.id),
+            lambda row: revoke_device(user=row.user, device_id=row.id),
             "Signed out.",
         )
+
+
+@admin.register(Token)
+class TokenPages(DevicePages):
+    list_display = ("token_key", "name", "user", "created", "seen_at", "expiry")
+    exclude = ("digest",)
+
+
+@admin.register(PageSession)
+class PageSessionPages(DevicePages):
+    list_display = ("id", "name", "user", "created_at", "seen_at")
+    exclude = ("session_key",)
 
 
 @admin.register(Ticket)

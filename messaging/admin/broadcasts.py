@@ -92,28 +92,44 @@ class BroadcastPages(LookOnly):
     def confirm(self, request: HttpRequest, rows: QuerySet[Broadcast]) -> None:
         author = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: confirm_broadcast(broadcast=row.pk, user=author), "On its way."
+            request,
+            rows,
+            lambda row: confirm_broadcast(broadcast=row.pk, user=author),
+            "On its way.",
+            notes_itself=True,
         )
 
     @admin.action(description="Decline: throw my draft away", permissions=["operate"])
     def decline(self, request: HttpRequest, rows: QuerySet[Broadcast]) -> None:
         author = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: decline_broadcast(broadcast=row.pk, user=author), "Thrown away."
+            request,
+            rows,
+            lambda row: decline_broadcast(broadcast=row.pk, user=author),
+            "Thrown away.",
+            notes_itself=True,
         )
 
     @admin.action(description="Pause", permissions=["operate"])
     def pause(self, request: HttpRequest, rows: QuerySet[Broadcast]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: pause_broadcast(operator=operator, broadcast=row.pk), "Paused."
+            request,
+            rows,
+            lambda row: pause_broadcast(operator=operator, broadcast=row.pk),
+            "Paused.",
+            notes_itself=True,
         )
 
     @admin.action(description="Resume", permissions=["operate"])
     def resume(self, request: HttpRequest, rows: QuerySet[Broadcast]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: resume_broadcast(operator=operator, broadcast=row.pk), "Resumed."
+            request,
+            rows,
+            lambda row: resume_broadcast(operator=operator, broadcast=row.pk),
+            "Resumed.",
+            notes_itself=True,
         )
 
     @admin.action(description="Cancel: whoever has not got it will not", permissions=["operate"])
@@ -123,7 +139,11 @@ class BroadcastPages(LookOnly):
             return page
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: cancel_broadcast(operator=operator, broadcast=row.pk), "Cancelled."
+            request,
+            rows,
+            lambda row: cancel_broadcast(operator=operator, broadcast=row.pk),
+            "Cancelled.",
+            notes_itself=True,
         )
         return None
 

@@ -59,21 +59,35 @@ class ContactPages(OperatorPages):
         if page := self.confirmation(request, rows, action="ban", question=question):
             return page
         operator = cast(User, request.user)
-        self.do_to_each(request, rows, lambda row: ban_contact(operator=operator, contact=row.pk), "Banned.")
+        self.do_to_each(
+            request,
+            rows,
+            lambda row: ban_contact(operator=operator, contact=row.pk),
+            "Banned.",
+            notes_itself=True,
+        )
         return None
 
     @admin.action(description="Undo a ban", permissions=["operate"])
     def unban(self, request: HttpRequest, rows: QuerySet[Contact]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: unban_contact(operator=operator, contact=row.pk), "Unbanned."
+            request,
+            rows,
+            lambda row: unban_contact(operator=operator, contact=row.pk),
+            "Unbanned.",
+            notes_itself=True,
         )
 
     @admin.action(description="Hand back to the bot", permissions=["operate"])
     def hand_back(self, request: HttpRequest, rows: QuerySet[Contact]) -> None:
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: hand_back_contact(operator=operator, contact=row.pk), "Handed back."
+            request,
+            rows,
+            lambda row: hand_back_contact(operator=operator, contact=row.pk),
+            "Handed back.",
+            notes_itself=True,
         )
 
 
@@ -106,7 +120,7 @@ class InboundPages(OperatorPages):
     @admin.action(description="Replay: handle what is parked again, in its order", permissions=["operate"])
     def replay(self, request: HttpRequest, rows: QuerySet[Inbound]) -> None:
         chosen = list(rows.values_list("pk", flat=True))
-        replayed = replay_inbounds(chosen)
+        replayed = replay_inbounds(chosen, operator=cast(User, request.user))
         if replayed:
             self.message_user(request, f"{replayed} will be handled again.", messages.SUCCESS)
         if others := len(chosen) - replayed:
@@ -124,6 +138,8 @@ class DeliveryPages(LookOnly):
         "lost",
         "due_at",
         "sent_at",
+        "delivered_at",
+        "read_at",
         "code",
         "reason",
     )

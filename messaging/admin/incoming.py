@@ -33,7 +33,7 @@ class IncomingWebhookPages(LookOnly):
             row, secret = rotate_incoming(operator=cast(User, request.user), uid=webhook.uid)
             self.message_user(request, f"{row}: {secret}")
 
-        self.do_to_each(request, rows, give, "Given another secret.")
+        self.do_to_each(request, rows, give, "Given another secret.", notes_itself=True)
         return None
 
     @admin.action(description="Switch off", permissions=["operate"])
@@ -43,7 +43,11 @@ class IncomingWebhookPages(LookOnly):
             return page
         operator = cast(User, request.user)
         self.do_to_each(
-            request, rows, lambda row: disable_incoming(operator=operator, uid=row.uid), "Switched off."
+            request,
+            rows,
+            lambda row: disable_incoming(operator=operator, uid=row.uid),
+            "Switched off.",
+            notes_itself=True,
         )
         return None
 
@@ -53,4 +57,6 @@ class IncomingWebhookPages(LookOnly):
             row, secret = enable_incoming(operator=cast(User, request.user), uid=webhook.uid)
             self.message_user(request, f"{row}: {secret}")
 
-        self.do_to_each(request, rows.filter(disabled_at__isnull=False), give, "Switched on.")
+        self.do_to_each(
+            request, rows.filter(disabled_at__isnull=False), give, "Switched on.", notes_itself=True
+        )

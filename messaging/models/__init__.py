@@ -10,13 +10,16 @@ from messaging.models.document import Document
 from messaging.models.event import Event
 from messaging.models.inbound import Inbound
 from messaging.models.incoming import IncomingWebhook
+from messaging.models.invitation import Invitation
 from messaging.models.member import Interval, Member
 from messaging.models.message import Message
 from messaging.models.schedule import Schedule
-from messaging.models.user import LoginFailure, Ticket, Token, User
+from messaging.models.terms import Acceptance, TermsText
+from messaging.models.user import LoginFailure, PageSession, Ticket, Token, User
 
 __all__ = [
     "WEB",
+    "Acceptance",
     "BotSetting",
     "BotState",
     "Broadcast",
@@ -30,13 +33,16 @@ __all__ = [
     "Inbound",
     "IncomingWebhook",
     "Interval",
+    "Invitation",
     "LinkCode",
     "LoginFailure",
     "Member",
     "Message",
     "Pace",
+    "PageSession",
     "Recipient",
     "Schedule",
+    "TermsText",
     "ThreadSlot",
     "Ticket",
     "Token",

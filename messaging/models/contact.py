@@ -33,6 +33,9 @@ class Contact(models.Model):
     banned_at = models.DateTimeField(null=True, blank=True)
     unreachable_at = models.DateTimeField(null=True, blank=True, help_text="Since when they block the bot.")
     taken_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when they wait for a person to answer."
+    )
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="contacts")
     referral = models.CharField(max_length=100, blank=True, default="", help_text="What first led them here.")
     referred_by = models.ForeignKey(
@@ -55,6 +58,11 @@ class Contact(models.Model):
             models.UniqueConstraint(fields=["platform", "account", "external_id"], name="contact_once"),
             models.CheckConstraint(
                 condition=~Q(platform=WEB) | Q(user__isnull=False), name="contact_on_web_is_user"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["waiting_since"], name="contact_waiting", condition=Q(waiting_since__isnull=False)
             ),
         ]
 

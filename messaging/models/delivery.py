@@ -32,6 +32,10 @@ class Delivery(models.Model):
         default=0, help_text="Tries whose outcome was never recorded: it may have arrived more often."
     )
     sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(
+        null=True, blank=True, help_text="Up to when the platform says that everything has arrived."
+    )
+    read_at = models.DateTimeField(null=True, blank=True, help_text="The same of what they have read.")
     external_ids = models.JSONField(default=list, help_text="The platform's ids of its parts.")
     code = models.CharField(max_length=40, blank=True, default="")
     reason = models.CharField(max_length=300, blank=True, default="")

@@ -51,6 +51,12 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
     second_factor_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when every log-in takes a one-time code."
     )
+    accepted_terms = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The last version of the terms that they have accepted."
+    )
+    accepted_privacy = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The same of the privacy text."
+    )
     suspended_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -87,6 +93,11 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_
         """Whether whatever rights there are wait until one is set up."""
         return bool(settings.SECOND_FACTOR_REQUIRED) and self.second_factor_at is None
 
+    @property
+    def waits_for_second_factor(self) -> bool:
+        """Whether there are any rights that do."""
+        return self.lacks_second_factor and (self.is_staff or super().has_perm("messaging.operate"))
+
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         return not self.lacks_second_factor and super().has_perm(perm, obj)
 
@@ -112,6 +123,9 @@ class Token(AbstractAuthToken):
     """What one device signs in with: hashed at rest (knox), named, expiring, revocable on its own."""
 
     name = models.CharField(max_length=100, blank=True, default="")
+    seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last used, to within five minutes."
+    )
     user_id: int
 
     class Meta(AbstractAuthToken.Meta):
@@ -124,6 +138,24 @@ class Token(AbstractAuthToken):
     def id(self) -> str:
         """The public handle of the token: the key knox looks it up by, which does not open anything."""
         return cast(str, self.token_key)
+
+
+class PageSession(models.Model):
+    """What is known of a browser in which somebody has signed in, beside what Django keeps: its session's row may go at
+    any time, and then this one means nothing. `id` is the public handle, which does not open anything.
+    """
+
+    id = models.CharField(max_length=16, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    session_key = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=100, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(help_text="When it was last used, to within five minutes.")
+
+    user_id: int
+
+    def __str__(self) -> str:
+        return f"{self.name or 'a browser'} of {self.user}"
 
 
 class Ticket(models.Model):

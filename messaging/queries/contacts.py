@@ -1,5 +1,6 @@
 """Contacts, as operators and bots ask for them."""
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from messaging import shapes
@@ -16,10 +17,13 @@ MAX_LISTED = 100
 
 
 class DeskChat(Shape):
-    """One line of the desk: a contact's chat."""
+    """One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+    answer or an operator has taken the chat.
+    """
 
     uri: str
     contact: ContactShape
+    waiting_since: Moment | None
     message_count: int
     last_message: MessageShape | None
     active_at: Moment
@@ -27,18 +31,36 @@ class DeskChat(Shape):
 
 
 class DeskPage(Shape):
-    """A page of the desk, most recently active first; `next` is the `before` of the page after it."""
+    """A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+    contacts who wait for a person, whichever page this is.
+    """
 
     chats: list[DeskChat]
     next: str | None
+    waiting: int
 
 
-def desk(operator: User, *, limit: int = 50, before: str = "", taken: bool | None = None) -> DeskPage:
-    """The contacts' chats; `taken`: only those that operators have taken, or only the others."""
+def desk(
+    operator: User,
+    *,
+    limit: int = 50,
+    before: str = "",
+    taken: bool | None = None,
+    waiting: bool | None = None,
+    mine: bool | None = None,
+) -> DeskPage:
+    """The contacts' chats; only those that operators have taken, whose contacts wait, that this operator has taken; or
+    only the others.
+    """
     require_operator(operator)
     chats = Chat.objects.filter(kind=Chat.Kind.CONTACT).order_by("-active_at", "-pk")
     if taken is not None:
         chats = chats.filter(contact__taken_by__isnull=not taken)
+    if waiting is not None:
+        chats = chats.filter(contact__waiting_since__isnull=not waiting)
+    if mine is not None:
+        own = Q(contact__taken_by=operator)
+        chats = chats.filter(own) if mine else chats.exclude(own)
     if before:
         moment, pk = parse_cursor(before)
         chats = chats.filter(Q(active_at__lt=moment) | Q(active_at=moment, pk__lt=pk))
@@ -48,6 +70,7 @@ def desk(operator: User, *, limit: int = 50, before: str = "", taken: bool | Non
     return DeskPage(
         chats=_desk_chats(rows[:limit], epoch),
         next=cursor_after(rows[limit - 1]) if len(rows) > limit else None,
+        waiting=Contact.objects.filter(waiting_since__isnull=False).count(),
     )
 
 
@@ -73,6 +96,7 @@ def _desk_chats(chats: list[Chat], epoch: str) -> list[DeskChat]:
         DeskChat(
             uri=chat.uri,
             contact=shapes.contact(chat.contact),
+            waiting_since=chat.contact.waiting_since,
             message_count=chat.message_count,
             last_message=last.get(chat.pk),
             active_at=chat.active_at,
@@ -86,6 +110,11 @@ def linked_contacts(user: User) -> list[ContactShape]:
     """The contacts that are linked with an account."""
     rows = Contact.objects.filter(user=user).exclude(platform=WEB).select_related("user", "taken_by")
     return [shapes.contact(row) for row in rows.order_by("pk")]
+
+
+def ways_to_bots(payload: str) -> dict[str, str]:
+    """Where a link with the payload leads to each of our accounts, by `platform/account`; empty where that is not known."""
+    return {account: f"{link}{payload}" if link else "" for account, link in settings.BOT_LINKS.items()}
 
 
 def same_person(contact: Contact) -> list[int]:

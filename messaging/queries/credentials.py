@@ -98,12 +98,18 @@ def credential_of_session(session_key: str) -> Credential | None:
     row = Session.objects.filter(session_key=session_key, expire_date__gt=timezone.now()).first()
     data = row.get_decoded() if row is not None else {}
     user = User.objects.filter(pk=data.get(SESSION_KEY, 0), is_active=True).first()
-    if row is None or user is None:
-        return None
-    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    if not any(constant_time_compare(data.get(HASH_SESSION_KEY, ""), each) for each in hashes):
+    if row is None or user is None or not session_holds(row, user):
         return None
     return Credential("session", session_key, user, row.expire_date)
+
+
+def session_holds(row: Session, user: User) -> bool:
+    """Whether the user is signed in by it: the password, the second factor and the secret are those it began with."""
+    data = row.get_decoded()
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return data.get(SESSION_KEY) == str(user.pk) and any(
+        constant_time_compare(data.get(HASH_SESSION_KEY, ""), each) for each in hashes
+    )
 
 
 def credential_with_key(kind: Kind, key: str) -> Credential | None:

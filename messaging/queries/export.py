@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from messaging.models import Member, Message, Token, User
+from messaging.models import Acceptance, Member, Message, User
+from messaging.queries.devices import devices_of
 
 
 def data_of(user: User) -> dict[str, Any]:
@@ -20,13 +21,18 @@ def data_of(user: User) -> dict[str, Any]:
             "second_factor_since": user.second_factor_at.isoformat() if user.second_factor_at else None,
             "suspended_at": user.suspended_at.isoformat() if user.suspended_at else None,
         },
+        "accepted": [
+            {"what": each.kind, "version": each.version, "at": each.accepted_at.isoformat()}
+            for each in Acceptance.objects.filter(user=user).order_by("pk")
+        ],
         "devices": [
             {
-                "name": token.name,
-                "signed_in_at": token.created.isoformat(),
-                "expires_at": token.expiry.isoformat() if token.expiry else None,
+                "name": device.name,
+                "signed_in_at": device.created_at.isoformat(),
+                "seen_at": device.seen_at.isoformat() if device.seen_at else None,
+                "expires_at": device.expires_at.isoformat() if device.expires_at else None,
             }
-            for token in Token.objects.filter(user=user).order_by("created")
+            for device in devices_of(user)
         ],
         "chats": [
             {

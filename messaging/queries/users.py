@@ -8,8 +8,8 @@ from django.db.models import F, QuerySet
 from messaging import shapes
 from messaging.access import require_operator
 from messaging.errors import NotFound
-from messaging.events import Moment, Person, Shape
-from messaging.models import Chat, Token, User
+from messaging.events import Person, Shape
+from messaging.models import Chat, User
 
 MAX_FOUND = 50
 
@@ -20,16 +20,6 @@ class Me(Person):
     email_confirmed: bool = False
     operator: bool = False
     active_thread: str | None = None
-
-
-class Device(Shape):
-    """One signed-in device: `id` names its token without opening anything."""
-
-    id: str
-    name: str
-    created_at: Moment
-    expires_at: Moment | None
-    current: bool
 
 
 class PeoplePage(Shape):
@@ -113,17 +103,3 @@ def exclusive_threads_of(users: Iterable[User]) -> QuerySet[Chat]:
         .order_by("pk")
         .distinct()
     )
-
-
-def devices_of(user: User, *, current: Token | None = None) -> list[Device]:
-    tokens = Token.objects.filter(user=user).order_by("-created")
-    return [
-        Device(
-            id=token.id,
-            name=token.name,
-            created_at=token.created,
-            expires_at=token.expiry,
-            current=current is not None and token.digest == current.digest,
-        )
-        for token in tokens
-    ]

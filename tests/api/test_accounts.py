@@ -62,6 +62,18 @@ def test_what_nobody_signs_up_with(nobody: Caller, fields: dict[str, object], wr
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "too short"), ("de-AT, en;q=0.5", "zu kurz"), ("tlh", "too short")]
+)
+def test_what_is_wrong_with_a_password_is_said_in_the_readers_language(
+    nobody: Caller, language: str, said: str
+) -> None:
+    reader = nobody.saying({"Accept-Language": language})
+    answer = reader.post("/auth/users/", username="dora", password="a7")
+    assert said in answer.body["fields"]["password"][0]
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
 def test_no_name_can_have_a_nul(nobody: Caller) -> None:
     answer = nobody.form("POST", "/auth/users/", f"username=do%00ra&password={PASSWORD}")
     assert (answer.status, list(answer.body["fields"])) == (400, ["username"])

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -51,7 +52,32 @@ def https(settings: LazySettings) -> None:
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 
 
-@pytest.mark.usefixtures("https")
+@pytest.fixture
+def built_app(settings: LazySettings, tmp_path: Path) -> Path:
+    """As small an app as there can be, collected: its page, and its service worker."""
+    settings.STATIC_ROOT = tmp_path
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "index.html").write_text("<!doctype html><title>Parley</title>")
+    (app / "sw.js").write_text("self.skipWaiting();")
+    return app
+
+
+def assert_guarded(answer: Any, path: str) -> None:
+    headers = answer.headers
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["frame-ancestors"] == "'none'", path
+    assert policy["default-src"] in ("'self'", "'none'"), path
+    assert ("unsafe" in str(policy)) <= path.startswith("/api/"), path
+    assert headers["X-Frame-Options"] == "DENY", path
+    assert headers["X-Content-Type-Options"] == "nosniff", path
+    assert headers["Referrer-Policy"] == "same-origin", path
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin", path
+    assert "camera=()" in headers["Permissions-Policy"], path
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains", path
+
+
+@pytest.mark.usefixtures("https", "built_app")
 def test_every_page_of_every_door(alice: User) -> None:
     root = User.objects.create_superuser("root", "", PASSWORD)
     create_room(user=root)
@@ -66,22 +92,21 @@ def test_every_page_of_every_door(alice: User) -> None:
         for path in [*paths, "/nowhere/", "/api/nowhere/"]:
             answer = client.get(path, secure=True, headers={"Accept": "text/html"})
             seen.add(answer.status_code)
-            # Nothing has been collected here for the app to start from, which it says.
-            assert answer.status_code < 500 or (answer.status_code == 503 and path.startswith("/app")), path
-            headers = answer.headers
-            policy = dict(
-                part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";")
-            )
-            assert policy["frame-ancestors"] == "'none'", path
-            assert policy["default-src"] in ("'self'", "'none'"), path
-            assert ("unsafe" in str(policy)) <= path.startswith("/api/"), path
-            assert headers["X-Frame-Options"] == "DENY", path
-            assert headers["X-Content-Type-Options"] == "nosniff", path
-            assert headers["Referrer-Policy"] == "same-origin", path
-            assert headers["Cross-Origin-Opener-Policy"] == "same-origin", path
-            assert "camera=()" in headers["Permissions-Policy"], path
-            assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains", path
+            assert answer.status_code < 500, path
+            assert_guarded(answer, path)
     assert seen >= {200, 302, 404}
+
+
+@pytest.mark.usefixtures("https")
+def test_the_page_that_says_that_there_is_no_app(db: None, built_app: Path) -> None:
+    for path, file in (("/app/", "index.html"), ("/app/chats/feed", "index.html"), ("/app/sw.js", "sw.js")):
+        assert_guarded(answer := Client().get(path, secure=True), path)
+        assert answer.content == (built_app / file).read_bytes()
+    for built in built_app.iterdir():
+        built.unlink()
+    for path in ("/app/", "/app/sw.js"):
+        assert_guarded(answer := Client(raise_request_exception=False).get(path, secure=True), path)
+        assert answer.status_code == 503
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,20 +6,31 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from django.utils import timezone
+from prometheus_client import REGISTRY
 from websockets.asyncio.client import ClientConnection, connect
 
 import asgi_app.requests  # noqa: F401 - it counts
 from asgi_app.metrics import exposition
+from asgi_app.worker import Chore, do_chores
+from messaging.actions.answers import send_to_contact
+from messaging.actions.bots import enlist_bots
+from messaging.actions.broadcasts import confirm_broadcast, draft_broadcast
 from messaging.actions.retention import claim_chore
+from messaging.content import Text
 from messaging.database import DatabaseThreads
+from messaging.models import Broadcast, Delivery, Inbound, User
 from tests.asgi_app.raw import RawSocket
+from tests.conftest import PASSWORD
 from tests.faults.stage import Person, make_people
 from tests.live_server import LiveServer
+from tests.messaging.test_broadcasts import people
 from tests.monitoring import MONITORING, TOKEN, Sample, names_in, sample
 from tests.services import ROOT, Postgres, Valkey
 
@@ -122,6 +133,14 @@ def test_every_metric_that_the_rules_and_the_dashboard_ask_for_exists() -> None:
     assert asked - known == set()
 
 
+def test_each_alert_s_fault_is_provoked_here() -> None:
+    """By a test that names it."""
+    provoked = "_".join(name for name in globals() if name.startswith("test_parley_"))
+    for rule in ALERTS:
+        words = re.findall(r"[A-Z][a-z]+", rule["alert"].removeprefix("Parley"))
+        assert all(word.lower() in provoked for word in words), rule["alert"]
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=[rule["alert"] for rule in ALERTS])
 def test_each_alert_has_a_paragraph_that_says_what_to_do(rule: dict[str, Any]) -> None:
     text = (ROOT / "docs" / "operate.md").read_text()
@@ -151,6 +170,55 @@ async def test_parley_worker_gone(server: LiveServer, database: DatabaseThreads)
         assert now['parley_chore_overdue_seconds{chore="prune_events"}'] >= 7200
 
 
+def leave_undone() -> None:
+    """Work that no worker has done for an hour: an inbound, two deliveries, and a broadcast to three people."""
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    bot = enlist_bots(["verses"])["verses"]
+    for contact in people(2):
+        send_to_contact(contact=contact.pk, author=bot, content=Text(text="hello"))
+    Delivery.objects.update(created_at=an_hour_ago)
+    Inbound.objects.create(
+        platform="telegram",
+        account="verses",
+        external_id="1",
+        person="ada",
+        heard={},
+        received_at=an_hour_ago,
+    )
+    author = User.objects.create_superuser("root", "", PASSWORD)
+    ids = [contact.pk for contact in people(3)]
+    draft = draft_broadcast(bot="verses", content=Text(text="news"), author=author, contacts=ids)
+    confirm_broadcast(broadcast=draft.pk, user=author)
+    Broadcast.objects.update(confirmed_at=an_hour_ago)
+
+
+@pytest.mark.needs_redis  # else the server's own worker does it at once
+async def test_parley_unsent_and_broadcast_stuck(server: LiveServer, database: DatabaseThreads) -> None:
+    now = await sample(server)
+    whats = ("inbound", "delivery", "broadcast")
+    assert [now[f'parley_waiting{{what="{what}"}}'] for what in whats] == [0, 0, 0]
+    await database.run(leave_undone)
+    now = await sample(server)
+    assert [now[f'parley_waiting{{what="{what}"}}'] for what in whats] == [1, 2, 3]
+    for what in whats:
+        assert 3600 <= now[f'parley_waiting_oldest_seconds{{what="{what}"}}'] < 3700
+    await database.run(Broadcast.objects.update, state="paused")
+    assert (await sample(server))['parley_waiting{what="broadcast"}'] == 0
+
+
+async def test_parley_chores_fail() -> None:
+    def fail() -> int:
+        raise OSError("the disk is full")
+
+    stop, labels = asyncio.Event(), {"chore": "hopeless", "outcome": "failed"}
+    working = asyncio.create_task(do_chores(stop, (Chore("hopeless", fail, every_s=60),)))
+    async with asyncio.timeout(SOON_S):
+        while not REGISTRY.get_sample_value("parley_chores_total", labels):  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.02)
+    stop.set()
+    await working
+
+
 @pytest.mark.needs_postgres
 async def test_parley_database_unreachable_errors_and_server_errors(
     server: LiveServer, database: DatabaseThreads, postgres: Postgres
@@ -173,7 +241,7 @@ async def test_parley_database_unreachable_errors_and_server_errors(
 
 
 @pytest.mark.needs_redis
-async def test_parley_redis_unreachable_repairing_late_and_silent(
+async def test_parley_redis_unreachable_repairing_late_and_layer_silent(
     server: LiveServer, database: DatabaseThreads, valkey: Valkey
 ) -> None:
     (alice,) = await database.run(make_people, 1)

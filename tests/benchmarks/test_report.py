@@ -25,7 +25,7 @@ def _facts(value: float | None, **more: Any) -> dict[str, Any]:
 
 
 def _results(**measured: list[dict[str, Any]]) -> Results:
-    results = Results(about={}, peers={peer: peer.capitalize() for peer in measured})
+    results = Results(about={"Date": "today"}, peers={peer: peer.capitalize() for peer in measured})
     for peer, runs in measured.items():
         results.measurements += [
             Measurement("speed", peer, number, facts) for number, facts in enumerate(runs, 1)
@@ -78,7 +78,7 @@ def test_arrival_counts_what_was_expected_not_what_was_seen() -> None:
 
 
 def test_the_page_has_a_table_and_its_method() -> None:
-    page = as_markdown(_results(ours=[_facts(10)], theirs=[_facts(5)]), [_scenario()])
+    page = as_markdown([_results(ours=[_facts(10)], theirs=[_facts(5)])], [_scenario()])
     assert "### Speed\n\nHow it is measured.\n\n| server | deliveries/s | Ours is |" in page
     assert "| Theirs | 5 | 2.00 x |" in page
 

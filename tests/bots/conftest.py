@@ -1,7 +1,7 @@
 """A parrot on paper: the bot of the tests, its platform, and a worker that runs until there is nothing left to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -74,6 +74,13 @@ class Worker:
                 await asyncio.sleep(0.01)
 
 
+async def happens(what: Callable[[], Awaitable[object]], within_s: float = 10) -> None:
+    """Returns when it does: for what follows of itself, and nothing that is settled waits for."""
+    async with asyncio.timeout(within_s):
+        while not await what():  # noqa: ASYNC110 - in the database, where nothing tells us
+            await asyncio.sleep(0.01)
+
+
 def something_waits() -> bool:
     waiting = Delivery.objects.filter(state=Delivery.State.WAITING)
     return Inbound.objects.filter(state=Inbound.State.WAITING).exists() or waiting.exists()
@@ -104,6 +111,17 @@ async def worker(transactional_db: None) -> AsyncIterator[Worker]:
     worker.threads.close()
     await sync_to_async(assert_every_log_is_sound)()
     await sync_to_async(connections.close_all)()  # of the thread that did this for the test
+
+
+@pytest.fixture
+async def second_worker(worker: Worker) -> AsyncIterator[Worker]:
+    """As in another process: what the two share is in the database."""
+    other = Worker(worker.paper, DatabaseThreads("others", 2))
+    running = asyncio.create_task(other.run())
+    yield other
+    other.stop.set()
+    await running
+    other.threads.close()
 
 
 @pytest.fixture

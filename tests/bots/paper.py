@@ -1,6 +1,7 @@
 """A platform for the tests, in memory: it takes what it is sent, or does what it is told to do instead."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,10 @@ class Paper:
         self.told_all = asyncio.Event()
         """Whether all of `answers` have been given."""
         self.profiles: dict[str, Profile] = {}
+        self.asked_for: list[str] = []
+        """Whose profiles."""
+        self.sent_at: list[float] = []
+        """When each was sent that is in `sent`, by the monotonic clock."""
         self.pause_s = 0.0
         self._number = 0
 
@@ -50,6 +55,7 @@ class Paper:
             if not isinstance(answer, Sent):
                 return answer
         self.sent[outgoing.person].append(outgoing)
+        self.sent_at.append(time.monotonic())
         self._number += 1
         return Sent((outgoing.edits or f"paper-{self._number}",))
 
@@ -57,4 +63,5 @@ class Paper:
         self.acknowledged.append(acknowledge)
 
     async def profile(self, client: httpx.AsyncClient, account: str, person: str) -> Profile | None:
+        self.asked_for.append(person)
         return self.profiles.get(person)

@@ -1,11 +1,14 @@
 """Operators watch contacts' chats and take them over; nobody else knows that there are any."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 
 from messaging.actions.journal import replay_inbounds
+from messaging.errors import Forbidden
 from messaging.models import Chat, Contact, Inbound, Member, User
 from tests.api.door import Answer, Caller
 from tests.bots.conftest import Worker, arrival, transcript
@@ -55,6 +58,38 @@ async def test_an_operator_takes_a_chat_over_and_hands_it_back(worker: Worker, a
         ("parrot", "bye"),
     ]
     assert not await Member.objects.filter(chat__uri=line["uri"]).aexists()
+
+
+async def test_who_waits_for_a_person_is_found_at_the_desk(worker: Worker, as_olive: Caller) -> None:
+    async def desk(**query: str) -> tuple[list[str], int]:
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        page = (await ask(as_olive, "GET", f"/api/desk/chats/?{asked}")).body
+        return [each["contact"]["name"] for each in page["chats"]], page["waiting"]
+
+    await worker.take(arrival("ada", "hello"))
+    assert await desk(waiting="true") == ([], 0)  # the bot has answered
+    await worker.take(arrival("ben", "/break"))
+    assert await desk(waiting="true") == (["ben"], 1)  # an apology is no answer
+    uris = {each.external_id: each.chat.uri async for each in Contact.objects.select_related("chat")}
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/take/")
+    assert await desk(waiting="false", mine="true") == (["ada"], 1)
+    await worker.take(arrival("ada", "are you a bot?"))
+    first = (await ask(as_olive, "GET", f"/api/desk/chats/{uris['ada']}/")).body["waiting_since"]
+    await worker.take(arrival("ada", "hello?"))
+    assert (await ask(as_olive, "GET", f"/api/desk/chats/{uris['ada']}/")).body["waiting_since"] == first
+    assert await desk(waiting="true") == (["ada", "ben"], 2)
+    assert await desk(mine="false") == (["ben"], 2)
+    await ask(as_olive, "POST", f"/api/chats/{uris['ada']}/messages/", text="I am Olive.")
+    assert await desk(waiting="true") == (["ben"], 1)
+    await worker.take(arrival("ben", "hello again"))
+    assert await desk(waiting="true") == ([], 0)  # the bot has got over it
+    await worker.take(arrival("ada", "bye"))
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/hand-back/")
+    assert await desk(waiting="true") == ([], 0)
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/take/")
+    await worker.take(arrival("ada", "still there?"))
+    await ask(as_olive, "POST", f"/api/desk/chats/{uris['ada']}/ban/")
+    assert await desk(waiting="true") == ([], 0)
 
 
 async def test_what_an_operator_corrects_or_deletes_reaches_the_contact(
@@ -135,13 +170,63 @@ async def test_the_desk_is_read_page_by_page(worker: Worker, as_olive: Caller) -
     assert (await ask(as_olive, "GET", "/api/desk/chats/?taken=true")).body["chats"] == []
 
 
-async def test_what_is_parked_is_replayed_once(worker: Worker) -> None:
+async def test_a_range_of_the_journal_is_replayed_and_nothing_is_said_twice(worker: Worker) -> None:
+    """Once what broke has been mended: here, what they had said."""
+    await worker.take(*[arrival(person, text) for person in ("ada", "ben") for text in ("/break", "hi")])
+    root = await sync_to_async(User.objects.create_superuser)("root", "", "x")
+    admin = Client()
+    await sync_to_async(admin.force_login)(root)
+
+    async def replay(**fields: object) -> str:
+        page = "/admin/messaging/inbound/?platform__exact=paper"
+        sent = {"action": "replay", "_selected_action": ["0"], **fields}
+        return (await sync_to_async(admin.post)(page, sent, follow=True)).content.decode()
+
+    async def journal() -> list[tuple[str, str, bool]]:
+        rows = Inbound.objects.order_by("pk").values_list("state", "outcome", "error")
+        return [(state, outcome, "the cage is open" in error) async for state, outcome, error in rows]
+
+    # Not mended yet: parked again, without another apology.
+    first = await Inbound.objects.filter(state="parked").aearliest("pk")
+    assert "1 will be handled again." in await replay(_selected_action=[first.pk])
+    await worker.settled()
+    assert [text for _, text in await told("ada")] == [
+        "/break",
+        "Sorry, something went wrong. It has been written down.",
+        "hi",
+        "hi",
+    ]
+    mended = {"kind": "command", "command": "start", "text": "/start"}
+    await Inbound.objects.filter(state="parked").aupdate(heard=mended)
+    said = await replay(_selected_action=[first.pk], select_across="1")
+    assert "2 will be handled again." in said
+    assert "2 were left" in said
+    await worker.settled()
+    assert "4 were left" in await replay(_selected_action=[first.pk], select_across="1")
+    await worker.settled()
+    for person in ("ada", "ben"):
+        assert [text for _, text in await told(person)][4:] == ["Hello again!", "Choose:"]
+        assert worker.paper.texts(person)[2:] == ["Hello again!", "Choose:"]
+    # What became of each, and why it was parked before.
+    assert (
+        await journal()
+        == [
+            ("done", "2 answered, when it was replayed", True),
+            ("done", "1 answered", False),
+        ]
+        * 2
+    )
+
+
+async def test_what_is_parked_is_replayed_once(worker: Worker, olive: User, charlie: User) -> None:
     await worker.take(arrival("ada", "/break"))
     [pk] = [row.pk async for row in Inbound.objects.all()]
     await Inbound.objects.filter(pk=pk).aupdate(
         heard={"kind": "command", "command": "start", "text": "/start"}
     )
-    replay = sync_to_async(replay_inbounds)
+    with pytest.raises(Forbidden):
+        await sync_to_async(replay_inbounds)([pk], operator=charlie)
+    replay = partial(sync_to_async(replay_inbounds), operator=olive)
     assert await replay([pk]) == 1
     await worker.settled()
     assert await replay([pk]) == 0

@@ -19,6 +19,7 @@ from tests.live_server import LiveServer
 from tests.services import ROOT, SERVICES
 
 GUIDE = (ROOT / "docs" / "write-a-bot.md").read_text()
+BOT = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[0]
 ENLISTED_WITHIN_S = 20
 ANSWERED_WITHIN_S = 10
 
@@ -36,8 +37,7 @@ async def site(
     start_server: Callable[..., Awaitable[LiveServer]], database_url: str, tmp_path: Path
 ) -> AsyncIterator[LiveServer]:
     """A site with the guide's file, and with a worker where that is another process."""
-    code = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[0]
-    (tmp_path / "hello.py").write_text(code)
+    (tmp_path / "hello.py").write_text(BOT)
     env = {"BOT_MODULES": "hello", "PYTHONPATH": str(tmp_path)}
     server = await start_server(**env)
     worker = None

@@ -1,13 +1,18 @@
 """What contacts do is handled once, in order, and answered."""
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import override_settings
+from django.utils import timezone
 
+from messaging.actions.bots import change_setting
 from messaging.actions.inbounds import claim_inbounds
 from messaging.actions.journal import store_inbounds
-from messaging.models import BotSetting, BotState, Contact, Delivery, Inbound, Message
-from tests.bots.conftest import Worker, arrival, pressed, transcript
+from messaging.heard import Profile
+from messaging.models import BotSetting, BotState, Contact, Delivery, Inbound, Message, User
+from tests.bots.conftest import Worker, arrival, happens, pressed, transcript
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,15 +33,6 @@ async def test_somebody_writes_and_is_answered(worker: Worker) -> None:
     assert sent == [("sent", 1, 0)] * 3
     outcomes = [row async for row in Inbound.objects.order_by("pk").values_list("state", "outcome")]
     assert outcomes == [("done", "2 answered"), ("done", "1 answered")]
-
-
-async def test_a_thousand_copies_are_one_message_and_one_answer(worker: Worker) -> None:
-    same = arrival("ada", "count")
-    await worker.take(*[same] * 400)
-    await worker.take(*[same] * 600)
-    assert await told("ada") == [("ada", "count"), ("parrot", "1")]
-    assert worker.paper.texts("ada") == ["1"]
-    assert (await Inbound.objects.aget()).repeats == 999
 
 
 async def test_what_one_says_quickly_is_answered_in_order(worker: Worker) -> None:
@@ -72,7 +68,11 @@ async def test_a_pressed_button_replaces_the_message_in_place(worker: Worker) ->
     assert (await told("ada"))[-1] == ("parrot", "Page 2")
 
 
-async def test_a_handler_that_raises_is_parked_apologises_once_and_stops_nobody(worker: Worker) -> None:
+async def test_a_handler_that_raises_is_parked_apologises_once_and_stops_nobody(
+    worker: Worker, olive: User
+) -> None:
+    """And those who look after the bot are told, in the chat that its settings name."""
+    await sync_to_async(change_setting)(operator=olive, bot="parrot", key="log_chat", value="feed")
     await worker.take(arrival("ada", "/break"), arrival("ada", "still there?"), arrival("ben", "hello"))
     assert worker.paper.texts("ada")[0].startswith("Sorry")
     assert worker.paper.texts("ada")[1:] == ["still there?"]
@@ -81,6 +81,31 @@ async def test_a_handler_that_raises_is_parked_apologises_once_and_stops_nobody(
     parked = await Inbound.objects.aget(state="parked")
     assert "the cage is open" in parked.error
     assert not await BotSetting.objects.filter(key__startswith="left behind").aexists()
+    reports = Message.objects.filter(chat__kind="feed").select_related("author")
+    await happens(reports.acount)
+    report = await reports.aget()
+    assert report.text == f"Inbound {parked.pk} of ada is parked: ValueError: the cage is open"
+    assert report.author is not None
+    assert report.author.username == "parrot"
+
+
+async def test_a_platform_that_does_not_say_who_writes_is_asked_and_seldom(worker: Worker) -> None:
+    async def asked_after(text: str) -> int:
+        await worker.take(arrival("ada", text, profile=Profile()))
+        await happens(Contact.objects.filter(profile_at__isnull=False).aexists)
+        return len(worker.paper.asked_for)
+
+    worker.paper.profiles["ada"] = Profile(first_name="Ada", picture_url="https://example.org/ada.png")
+    assert [await asked_after(text) for text in ("one", "two", "three")] == [1, 1, 1]
+    contact = await Contact.objects.aget()
+    assert (contact.first_name, contact.picture_url) == ("Ada", "https://example.org/ada.png")
+    # A week later it is asked again; what it does not say is kept.
+    worker.paper.profiles.clear()
+    await Contact.objects.aupdate(profile_at=timezone.now() - timedelta(days=8))
+    await worker.take(arrival("ada", "four", profile=Profile()))
+    await happens(Contact.objects.filter(profile_at__gt=timezone.now() - timedelta(days=1)).aexists)
+    assert worker.paper.asked_for == ["ada", "ada"]
+    assert (await Contact.objects.aget()).first_name == "Ada"
 
 
 async def test_what_nobody_understands_is_stored_and_parked(worker: Worker) -> None:

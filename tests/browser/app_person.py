@@ -2,9 +2,15 @@
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.person import COMES_BACK_MS
+from tests.browser.axe import problems_of
+from tests.browser.person import COMES_BACK_MS, IS_LIVE
 from tests.conftest import PASSWORD
 from tests.live_server import LiveServer
+
+SMALL_TARGETS = """[...document.querySelectorAll("a, button, input, textarea, select, summary")]
+    .filter(each => each.checkVisibility() && !each.matches(".skip") && each.closest("p.text, p.muted") === null)
+    .map(each => [each.outerHTML.slice(0, 120), (each.closest("label") ?? each).getBoundingClientRect()])
+    .filter(([, {width, height}]) => width < 43.9 || height < 43.9).map(([html]) => html)"""
 
 
 class AppPerson:
@@ -56,7 +62,15 @@ class AppPerson:
         await self.page.get_by_role("button", name=button, exact=True).click()
 
     async def is_live(self) -> None:
-        await expect(self.badge).to_have_text("Live", timeout=COMES_BACK_MS)
+        await self.badge.filter(has_text=IS_LIVE).wait_for(timeout=COMES_BACK_MS)
+
+    async def has_large_targets(self) -> None:
+        """What a finger is to hit is 44 px high and wide, or its label is; links within a sentence may be smaller."""
+        assert await self.page.evaluate(SMALL_TARGETS) == []
+
+    async def is_accessible(self) -> None:
+        """Nobody is shut out from what is on the screen now."""
+        assert await problems_of(self.page) == []
 
     async def say(self, text: str) -> None:
         await self.composer.fill(text)
@@ -66,6 +80,11 @@ class AppPerson:
         """Waits until the chat shows exactly these messages, once and in this order, and all of them are posted."""
         await expect(self.messages).to_have_text(list(texts), timeout=timeout_ms)
         await expect(self.page.locator("[data-draft]")).to_have_count(0, timeout=timeout_ms)
+
+    async def sees_last(self, text: str) -> None:
+        """The same in the feed, where others have been before: this is the newest."""
+        await expect(self.messages.last).to_have_text(text)
+        await expect(self.page.locator("[data-draft]")).to_have_count(0)
 
     async def make_room(self, name: str) -> str:
         """The path of the link to share."""

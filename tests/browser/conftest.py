@@ -1,17 +1,23 @@
-"""Windows for tests: one server for a file, people whom nobody has seen before, and complaints of the browser."""
+"""Windows for tests: one server for all of them, people whom nobody has seen before, and complaints of the browser."""
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from django.conf import settings
 from playwright.async_api import ConsoleMessage, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
+from messaging.actions.accounts import create_token, sign_up
 from messaging.database import DatabaseThreads
 from tests import first_rows
 from tests.browser.app_person import AppPerson
 from tests.browser.person import Person
+from tests.conftest import PASSWORD
+from tests.consumers.stage import new_session
 from tests.live_server import LiveServer, address_of_database
+from tests.services import free_port
 
 NewPage = Callable[..., Awaitable[Page]]
 NewPerson = Callable[..., Awaitable[Person]]
@@ -26,28 +32,55 @@ UNLIMITED = dict.fromkeys(("SIGNUPS_PER_MINUTE", "POSTS_PER_MINUTE", "REQUESTS_P
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """The address of the test database, which is one file's own from its first test to its last."""
+    """The address of the test database, which belongs to the tests with `site` from the first to the last. Those that have
+    the database to themselves come before: pytest-django sees to that.
+    """
     with django_db_blocker.unblock():
         first_rows.put_back()
         yield address_of_database()
         first_rows.put_back()
 
 
-@pytest.fixture(scope="module")
-async def site(
-    site_database: str, tmp_path_factory: pytest.TempPathFactory, _collected_static_files: None
+@pytest.fixture(scope="package")
+def acting(site_database: str) -> Iterator[DatabaseThreads]:
+    """Does the core's own actions on the site's database. Without Redis the server does not hear their bells."""
+    threads = DatabaseThreads("acting", 1)
+    yield threads
+    threads.close(wait_s=10)
+
+
+@pytest.fixture(scope="package")
+def other_origin() -> str:
+    """Where else the app may be served from."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="package")
+async def whole_site(
+    site_database: str,
+    other_origin: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    _collected_static_files: None,
 ) -> AsyncIterator[LiveServer]:
-    """One server for the tests of a file, which stay apart by their people."""
     log = tmp_path_factory.mktemp("server") / "log"
-    server = LiveServer(database_url=site_database, env=UNLIMITED, log=log)
+    env = {**UNLIMITED, "CORS_ALLOWED_ORIGINS": other_origin}
+    server = LiveServer(database_url=site_database, env=env, log=log)
     try:
         await server.start()
         yield server
     finally:
         await server.close()
     assert "Traceback" not in log.read_text(), f"the server failed at something:\n{log.read_text()[-20_000:]}"
+
+
+@pytest.fixture
+async def site(whole_site: LiveServer) -> AsyncIterator[LiveServer]:
+    """One server for all tests, which stay apart by their people; a test that stops it and fails leaves it running."""
+    yield whole_site
+    if not whole_site.is_running():
+        await whole_site.start()
 
 
 @pytest.fixture
@@ -68,25 +101,51 @@ async def new_window(new_person: NewPage) -> AsyncIterator[NewPage]:
     assert not complaints
 
 
+def _new_name(name: str) -> str:
+    """One of which no other's is the beginning."""
+    return f"{name}{next(_numbers):03}"
+
+
+def _sign_up_for_pages(name: str) -> str:
+    return new_session(sign_up(username=name, password=PASSWORD))
+
+
+def _sign_up_for_app(name: str) -> str:
+    """What the app keeps in the browser for whoever is signed in."""
+    user = sign_up(username=name, password=PASSWORD)
+    device, token = create_token(user=user, name="Chromium, Linux")
+    return json.dumps(
+        {"token": token, "deviceId": device.id, "user": {"id": user.pk, "username": user.username}}
+    )
+
+
 @pytest.fixture
-def newcomer(site: LiveServer, new_window: NewPage) -> NewPerson:
-    """Somebody who has just signed up at the file's server; keyword arguments are those of Playwright's `new_context`."""
+def newcomer(site: LiveServer, acting: DatabaseThreads, new_window: NewPage) -> NewPerson:
+    """Somebody new, signed in and at the feed; keyword arguments are those of Playwright's `new_context`."""
 
     async def arrive(name: str, **options: object) -> Person:
-        person = Person(await new_window(**options), site, f"{name}{next(_numbers)}")
-        await person.sign_up()
+        person = Person(await new_window(**options), site, _new_name(name))
+        session = await acting.run(_sign_up_for_pages, person.name)
+        await person.page.context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site.url}]
+        )
+        await person.open("/")
         return person
 
     return arrive
 
 
 @pytest.fixture
-def app_user(site: LiveServer, new_window: NewPage) -> NewAppPerson:
-    """Somebody who has just signed up in the app; keyword arguments are those of Playwright's `new_context`."""
+def app_user(site: LiveServer, acting: DatabaseThreads, new_window: NewPage) -> NewAppPerson:
+    """Somebody new, signed in and in the app, where it leads to; keyword arguments are those of Playwright's `new_context`."""
 
     async def arrive(name: str, **options: object) -> AppPerson:
-        person = AppPerson(await new_window(**options), site, f"{name}{next(_numbers)}")
-        await person.sign_up()
+        name = _new_name(name)
+        kept = {"name": "parley.session", "value": await acting.run(_sign_up_for_app, name)}
+        state = {"cookies": [], "origins": [{"origin": site.url, "localStorage": [kept]}]}
+        person = AppPerson(await new_window(storage_state=state, **options), site, name)
+        await person.open("/app/")
+        await person.page.locator(".shell").wait_for()
         return person
 
     return arrive

@@ -1,10 +1,11 @@
 """The page that says why it is not live names the broken hop, in a real browser behind a real proxy, and only that one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import NewPage
 from tests.live_server import LiveServer
@@ -25,25 +26,32 @@ FORWARDED = (
 WELL = "Everything between you and the server works"
 
 
-@pytest.mark.parametrize(
-    ("inside", "verdict"),
-    [
-        (UPGRADE + FORWARDED, WELL),
-        (FORWARDED, "It is broken here: opening a live connection."),
-        (UPGRADE + FORWARDED + "proxy_read_timeout 900ms;", "It is broken here: keeping it open."),
-        (UPGRADE + FORWARDED.replace("$scheme", "https"), "It is broken here: from here to the server."),
-    ],
-)
-async def test_it_names_the_broken_hop(
-    start_server: Start, new_window: NewPage, tmp_path: Path, inside: str, verdict: str
-) -> None:
+# The impatient one first: it would not wait for a server that has others to answer.
+HOPS = {
+    UPGRADE + FORWARDED + "proxy_read_timeout 900ms;": "It is broken here: keeping it open.",
+    UPGRADE + FORWARDED: WELL,
+    FORWARDED: "It is broken here: opening a live connection.",
+    UPGRADE + FORWARDED.replace("$scheme", "https"): "It is broken here: from here to the server.",
+}
+
+
+async def test_it_names_the_broken_hop(start_server: Start, new_window: NewPage, tmp_path: Path) -> None:
     server = await start_server(TRUSTED_PROXIES="1", LIVE_PING_S="2")
-    port = free_port()
-    site = f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{server.port}; {inside} }} }}"
-    with Nginx(tmp_path, site, port):
-        window = await new_window()
-        await window.goto(f"http://127.0.0.1:{port}/live-check/")
+    ports = {free_port(): inside for inside in HOPS}
+    assert len(ports) == len(HOPS)
+    sites = (
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{server.port}; {inside} }} }}"
+        for port, inside in ports.items()
+    )
+
+    async def check(window: Page, verdict: str) -> None:
         await expect(window.locator("[data-verdict]")).to_contain_text(verdict)
         broken = 0 if verdict == WELL else 1
         await expect(window.locator("[data-steps] > [data-well=false]")).to_have_count(broken)
         await expect(window.locator("[data-steps] .help")).to_have_count(broken)
+
+    with Nginx(tmp_path, "\n".join(sites), next(iter(ports))):
+        windows = {port: await new_window() for port in ports}
+        for port, window in windows.items():
+            await window.goto(f"http://127.0.0.1:{port}/live-check/")
+        await asyncio.gather(*(check(windows[port], HOPS[inside]) for port, inside in ports.items()))

@@ -5,9 +5,13 @@ import re
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from messaging.actions.messages import Post
+from messaging.database import DatabaseThreads
+from messaging.queries.users import person_named
 from tests.browser.conftest import NewPage, NewPerson
 from tests.browser.person import Person
 from tests.conftest import PASSWORD
+from tests.consumers.stage import post_together
 from tests.live_server import LiveServer
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -30,26 +34,57 @@ def message(person: Person, text: str) -> Locator:
     )
 
 
+def post_many(name: str, count: int) -> None:
+    """So many messages in the feed, before anybody looks."""
+    user = person_named(name)
+    post_together([Post(user, "feed", f"{number} of {name}") for number in range(count)])
+
+
 # --- The feed ------------------------------------------------------------------------------------------------
 
 
-async def test_a_post_reaches_whoever_has_the_page_open(
+async def test_what_is_posted_edited_and_deleted_reaches_whoever_has_the_page_open(
     site: LiveServer, new_window: NewPage, alice: Person
 ) -> None:
     reader = Person(await new_window(), site)
     await reader.open_live("/")
-    await alice.open_live("/")
-    text = f"Good morning from {alice.name}"
+    await alice.is_live()
+    text, better = f"Good mourning from {alice.name}", f"Good morning from {alice.name}"
     await alice.say(text)
     for window in (alice, reader):
         await expect(message(window, text)).to_have_count(1)
         await expect(window.messages.first).to_have_text(text)
     await expect(message(reader, text).locator(".author")).to_have_text(alice.name)
 
+    await message(alice, text).hover()
+    await message(alice, text).locator("[data-edit]").click()
+    await alice.page.get_by_label("Message", exact=True).fill(better)
+    await alice.press("Save")
+    await expect(message(reader, better)).to_have_count(1)
+    await expect(message(reader, better).locator(".edited")).to_be_visible()
+    await expect(message(reader, text)).to_have_count(0)
+    item = await message(reader, better).get_attribute("id")
+    await message(alice, better).hover()
+    await message(alice, better).locator("[data-delete]").click()
+    await expect(alice.page.locator("[data-quote]")).to_have_text(better)
+    await alice.press("Delete")
+    for window in (alice, reader):
+        await expect(window.page.locator(f"#{item} .text")).to_have_text("Deleted by its author.")
+
+    # What people write stays text.
+    text = f"<img src=x onerror=\"document.title='broken'\"><b>{alice.name}</b> & </script>"
+    await alice.say(text)
+    await expect(message(reader, text)).to_have_count(1)
+    await reader.page.reload()
+    await expect(message(reader, text)).to_have_count(1)
+    for window in (alice, reader):
+        await expect(window.page.locator("[data-log] img, [data-log] b")).to_have_count(0)
+        await expect(window.page).to_have_title("Feed · Parley")
+
 
 async def test_without_javascript(site: LiveServer, newcomer: NewPerson, alice: Person) -> None:
     carol = await newcomer("carol", java_script_enabled=False)
-    await alice.open_live("/")
+    await alice.is_live()
     text = f"Plain and simple, {carol.name}"
     await carol.say(text)
     await expect(message(carol, text)).to_have_count(1)
@@ -74,43 +109,11 @@ async def test_a_double_click_posts_once(newcomer: NewPerson, with_script: bool)
     await expect(message(dora, text)).to_have_count(1)
 
 
-async def test_what_people_write_stays_text(alice: Person, bob: Person) -> None:
-    await alice.open_live("/")
-    text = f"<img src=x onerror=\"document.title='broken'\"><b>{bob.name}</b> & </script>"
-    await bob.say(text)
-    await expect(message(alice, text)).to_have_count(1)
-    await alice.page.reload()
-    await expect(message(alice, text)).to_have_count(1)
-    for window in (alice, bob):
-        await expect(window.page.locator("[data-log] img, [data-log] b")).to_have_count(0)
-        await expect(window.page).to_have_title("Feed · Parley")
-
-
-async def test_an_edit_and_a_deletion_reach_the_other_window(alice: Person, bob: Person) -> None:
+async def test_the_page_does_not_move_under_its_readers_eyes(
+    acting: DatabaseThreads, alice: Person, bob: Person
+) -> None:
+    await acting.run(post_many, bob.name, 30)
     await bob.open_live("/")
-    text, better = f"Good mourning, {bob.name}", f"Good morning, {bob.name}"
-    await alice.say(text)
-    await expect(message(bob, text)).to_have_count(1)
-    await message(alice, text).hover()
-    await message(alice, text).locator("[data-edit]").click()
-    await alice.page.get_by_label("Message", exact=True).fill(better)
-    await alice.press("Save")
-    await expect(message(bob, better)).to_have_count(1)
-    await expect(message(bob, better).locator(".edited")).to_be_visible()
-    await expect(message(bob, text)).to_have_count(0)
-    item = await message(bob, better).get_attribute("id")
-    await message(alice, better).hover()
-    await message(alice, better).locator("[data-delete]").click()
-    await expect(alice.page.locator("[data-quote]")).to_have_text(better)
-    await alice.press("Delete")
-    for window in (alice, bob):
-        await expect(window.page.locator(f"#{item} .text")).to_have_text("Deleted by its author.")
-
-
-async def test_the_page_does_not_move_under_its_readers_eyes(alice: Person, bob: Person) -> None:
-    for number in range(30):
-        await bob.say(f"{number} of {bob.name}")
-    await expect(message(bob, f"29 of {bob.name}")).to_have_count(1)
     await alice.open_live("/")
     await alice.page.mouse.wheel(0, 1500)
     await alice.page.wait_for_function("scrollY > 1000")
@@ -123,11 +126,10 @@ async def test_the_page_does_not_move_under_its_readers_eyes(alice: Person, bob:
     await expect(button).to_be_hidden()
 
 
-async def test_older_messages_are_a_click_away(alice: Person) -> None:
-    for number in range(60):
-        await alice.say(f"{number} of {alice.name}")
-    await expect(message(alice, f"59 of {alice.name}")).to_have_count(1)
+async def test_older_messages_are_a_click_away(acting: DatabaseThreads, alice: Person) -> None:
+    await acting.run(post_many, alice.name, 60)
     await alice.page.reload()
+    await expect(message(alice, f"59 of {alice.name}")).to_have_count(1)
     await expect(message(alice, f"0 of {alice.name}")).to_have_count(0)
     await alice.page.get_by_role("link", name="Older messages").click()
     await expect(message(alice, f"0 of {alice.name}")).to_have_count(1)
@@ -150,8 +152,10 @@ async def test_times_are_the_readers(site: LiveServer, new_window: NewPage, alic
 # --- Threads and rooms ---------------------------------------------------------------------------------------
 
 
-async def test_a_thread_from_its_opening_to_its_closing(alice: Person, bob: Person) -> None:
-    await bob.open_live("/")
+async def test_a_thread_from_its_opening_to_its_closing(
+    site: LiveServer, new_window: NewPage, alice: Person, bob: Person
+) -> None:
+    await bob.is_live()
     thread = await alice.open_thread(bob)
     await bob.notices.get_by_role("link", name="Go to it").click()
     for window in (alice, bob):
@@ -164,38 +168,30 @@ async def test_a_thread_from_its_opening_to_its_closing(alice: Person, bob: Pers
     await bob.say("Hello Alice")
     await alice.sees("Hello Bob", "Hello Alice")
     await expect(alice.page.locator("[data-typing]")).to_have_text("")
-    await bob.press("Close thread")
-    await expect(alice.page.locator(".closed")).to_contain_text(f"{bob.name} closed it on")
-    for window in (alice, bob):
-        await expect(window.page.locator("[data-composer]")).to_have_count(0)
-        await window.open(thread)
-        await window.sees("Hello Bob", "Hello Alice")
 
-
-async def test_signing_in_leads_straight_to_ones_thread(
-    site: LiveServer, new_window: NewPage, alice: Person, bob: Person
-) -> None:
-    thread = await alice.open_thread(bob)
+    # Signing in leads straight to it.
     elsewhere = await new_window()
     await elsewhere.goto(f"{site.url}/login/")
     await elsewhere.get_by_label("Username or e-mail").fill(bob.name)
     await elsewhere.get_by_label("Password").fill(PASSWORD)
     await elsewhere.locator("main").get_by_role("button", name="Log in").click()
     await expect(elsewhere).to_have_url(site.url + thread)
+    left = Person(elsewhere, site, bob.name)
+    await left.is_live()
+    # There the news of the closing does not get through in time.
+    await elsewhere.route("**/threads/**", lambda route: route.abort())
 
-
-async def test_what_comes_after_the_closing_is_refused_and_kept(alice: Person, bob: Person) -> None:
-    thread = await alice.open_thread(bob)
-    await bob.open_live(thread)
-    # The news of the closing does not get through in time.
-    await bob.page.route("**/threads/**", lambda route: route.abort())
-    await alice.is_live()
-    await alice.press("Close thread")
-    await expect(alice.page.locator(".closed")).to_be_visible()
-    await bob.say("One more thing")
-    await expect(bob.page.locator("[data-draft-state]")).to_have_text("This thread is closed.")
-    await bob.press("Discard")
-    await bob.sees()
+    await bob.press("Close thread")
+    await expect(alice.page.locator(".closed")).to_contain_text(f"{bob.name} closed it on")
+    for window in (alice, bob):
+        await expect(window.page.locator("[data-composer]")).to_have_count(0)
+        await window.open(thread)
+        await window.sees("Hello Bob", "Hello Alice")
+    # What comes after the closing is refused and kept.
+    await left.say("One more thing")
+    await expect(elsewhere.locator("[data-draft-state]")).to_have_text("This thread is closed.")
+    await left.press("Discard")
+    await left.sees("Hello Bob", "Hello Alice")
 
 
 async def test_a_room_and_its_owner(alice: Person, bob: Person, newcomer: NewPerson) -> None:
@@ -244,7 +240,7 @@ async def test_the_list_of_chats_keeps_up(alice: Person, bob: Person) -> None:
 
 
 async def test_logging_out_ends_the_live_connection_of_the_other_window(alice: Person) -> None:
-    await alice.open_live("/")
+    await alice.is_live()
     other = Person(await alice.page.context.new_page(), alice.server, alice.name)
     await other.open_live("/")
     await other.press("Log out")
@@ -255,7 +251,7 @@ async def test_logging_out_ends_the_live_connection_of_the_other_window(alice: P
 
 
 async def test_nobody_writes_in_anothers_name_from_an_old_page(alice: Person, newcomer: NewPerson) -> None:
-    await alice.open_live("/")
+    await alice.is_live()
     other = await alice.page.context.new_page()
     await other.goto(f"{alice.server.url}/")
     await other.get_by_role("button", name="Log out").click()

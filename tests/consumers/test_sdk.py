@@ -2,15 +2,22 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
+from django.utils import timezone
+from websockets.asyncio.client import connect
 
+from messaging.actions.accounts import create_token
 from messaging.commands import COMMANDS
+from messaging.models import Token
 from tests.conftest import PASSWORD
 from tests.consumers.sdk import Sdk, SdkError
-from tests.consumers.stage import Actor, Cast, Stage
+from tests.consumers.stage import Actor, Cast, Stage, new_session
 
 
 async def refused(call: Any) -> int:
@@ -352,6 +359,46 @@ async def test_a_new_password_signs_other_devices_out(stage: Stage, cast: Cast, 
     await stage.request(cast.bob, "POST", "/auth/users/set_password/", **change)
     assert await phone.until_gone(within_s=1.0) == (3500, "invalid token")
     assert (await laptop.rpc("me", {}))["username"] == cast.bob.name
+
+
+def seen_at(token: str) -> datetime:
+    at: datetime | None = Token.objects.get(token_key=token[:15]).seen_at
+    assert at is not None
+    return at
+
+
+def forget_seen(token: str) -> None:
+    Token.objects.filter(token_key=token[:15]).update(seen_at=timezone.now() - timedelta(hours=1))
+
+
+@pytest.mark.parametrize("sdk", ["python"], indirect=True)
+async def test_signing_out_everywhere_else_closes_pages_and_apps_but_not_this_one(
+    stage: Stage, cast: Cast, sdk: Sdk
+) -> None:
+    key = await stage.act(new_session, cast.bob.user)
+    phone_token = (await stage.act(create_token, user=cast.bob.user, name="phone"))[1]
+    await stage.act(forget_seen, phone_token)
+    cookie = {"Cookie": f"sessionid={key}"}
+    async with httpx.AsyncClient(base_url=stage.server.url, headers=cookie, trust_env=False) as page:
+        own = (await page.get("/api/devices/")).json()["devices"][0]
+    assert (own["kind"], own["current"]) == ("session", True)
+    here, phone = (sdk(stage.server.ws_url, token=token) for token in (cast.bob.token, phone_token))
+    await asyncio.gather(here.connect(), phone.connect())
+    live = f"{stage.server.ws_url}/connection/websocket"
+    ours = cookie | {"Origin": stage.server.url}
+    async with connect(live, additional_headers=ours, proxy=None) as page_socket:
+        await page_socket.send(json.dumps({"id": 1, "connect": {}}))
+        assert cast.bob.name in str(await page_socket.recv())
+        async with asyncio.timeout(5):
+            while timezone.now() - (await stage.act(seen_at, phone_token)) > timedelta(minutes=1):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.05)
+
+        assert await stage.request(cast.bob, "DELETE", "/api/devices/") == {"signed_out": 2}
+        assert await phone.until_gone(within_s=1.0) == (3500, "invalid token")
+        async with asyncio.timeout(1.0):
+            await page_socket.wait_closed()
+        assert page_socket.close_code == 3500
+    assert (await here.rpc("me", {}))["username"] == cast.bob.name
 
 
 async def new_ticket(stage: Stage, actor: Actor) -> str:

@@ -21,15 +21,19 @@ import time_machine
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from asgi_app.doctor import CHECKS
 from asgi_app.doctor.finding import Finding, Visit
 from messaging.actions.retention import claim_chore
 from messaging.models import Chore
+from tests.asgi_app.raw import wait_for
 from tests.live_server import LiveServer, address_of_database
 from tests.nginx import Nginx
 from tests.services import ROOT, Valkey, free_port
+from webhooks.fakes.messenger import FakeMessenger
+from webhooks.fakes.telegram import FakeTelegram
 
 Start = Callable[..., Awaitable[LiveServer]]
 
@@ -142,11 +146,13 @@ def test_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @DB
 def test_migrations_that_have_not_run() -> None:
-    call_command("migrate", "messaging", "0002", verbosity=0)
+    applied = MigrationRecorder(connection).migration_qs.filter(app="messaging").latest("pk")
+    MigrationRecorder(connection).record_unapplied(applied.app, applied.name)
     try:
         assert "migrations-pending" in findings(INSIDE, "database")
     finally:
-        call_command("migrate", verbosity=0)
+        MigrationRecorder(connection).record_applied(applied.app, applied.name)
+    assert "migrations-pending" not in findings(INSIDE, "database")
 
 
 def test_one_file_for_many_processes(tmp_path: Path) -> None:
@@ -321,6 +327,71 @@ def somebody_else() -> Iterator[str]:
 
 def test_a_site_that_is_somebody_elses(somebody_else: str) -> None:
     assert findings(Visit(somebody_else, 1), "proxy").keys() == {"site-unreachable"}
+
+
+# The platforms
+
+TOKEN = "7000000001:telegram-canary-token"
+
+
+@pytest.fixture
+def telegram(settings: LazySettings) -> Iterator[FakeTelegram]:
+    with FakeTelegram(token=TOKEN) as fake:
+        settings.TELEGRAM_BOTS = {"verses": {"token": TOKEN, "secrets": ("a-secret",)}}
+        settings.TELEGRAM_API_URL = fake.url
+        yield fake
+
+
+@pytest.fixture
+def messenger(settings: LazySettings) -> Iterator[FakeMessenger]:
+    with FakeMessenger() as fake:
+        page = {"page_id": fake.page_id, "app_secrets": (fake.app_secret,)}
+        tokens = {"verify_token": "a-word", "access_token": fake.access_token}
+        settings.MESSENGER_PAGES = {"verses": page | tokens}
+        settings.MESSENGER_API_URL = fake.url
+        yield fake
+
+
+def test_telegram_does_not_bring_what_people_write(
+    telegram: FakeTelegram, settings: LazySettings, somebody_else: str
+) -> None:
+    def named() -> set[str]:
+        found = findings(INSIDE, "platforms")
+        assert TOKEN not in str(found)
+        return set(found)
+
+    assert named() == {"telegram-webhook"}
+    telegram.webhook_url = f"{somebody_else}/webhooks/telegram/other/"
+    assert named() == {"telegram-webhook"}
+    settings.WEB_URL = somebody_else
+    telegram.webhook_url = f"{somebody_else}/webhooks/telegram/verses/"
+    assert named() == set()
+    telegram.says(7, "hello")
+    wait_for(lambda: bool(telegram.answers), 10)
+    assert named() == {"telegram-cannot-call"}
+    settings.TELEGRAM_BOTS = {"verses": {"token": "1:wrong", "secrets": ("a-secret",)}}
+    assert named() == {"telegram-refuses"}
+    settings.TELEGRAM_BOTS = {"verses": {"token": "", "secrets": ()}}
+    assert named() == {"telegram-not-set-up"}
+    assert "TELEGRAM_VERSES_TOKEN and TELEGRAM_VERSES_SECRET" in str(findings(INSIDE, "platforms"))
+
+
+def test_messenger_does_not_bring_what_people_write(messenger: FakeMessenger, settings: LazySettings) -> None:
+    def named(**changes: Any) -> set[str]:
+        settings.MESSENGER_PAGES = {"verses": page | changes}
+        found = findings(INSIDE, "platforms")
+        assert messenger.access_token not in str(found)
+        return set(found)
+
+    page = settings.MESSENGER_PAGES["verses"]
+    assert named() == {"messenger-webhook"}
+    messenger.webhook_url = "http://127.0.0.1:1/webhooks/messenger/verses/"
+    assert named() == set()
+    assert named(page_id="another") == {"messenger-other-page"}
+    assert named(access_token="wrong") == {"messenger-refuses"}
+    assert named(access_token="") == {"messenger-not-set-up"}
+    settings.MESSENGER_API_URL = f"http://127.0.0.1:{free_port()}"
+    assert named() == {"messenger-refuses"}
 
 
 # The command

@@ -16,6 +16,7 @@ import yaml
 
 from tests.asgi_app.raw import wait_for
 from tests.kept_process import KeptProcess
+from tests.monitoring import TOKEN
 from tests.services import ROOT, free_port
 
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
@@ -143,6 +144,8 @@ def test_each_line_of_the_procfile_runs(tmp_path: Path) -> None:
         "REDIS_URL": "redis://127.0.0.1:1/0",  # so that the worker is a process of its own
         "PORT": str(port),
         "WEB_DOMAIN": f"localhost:{port}",
+        "METRICS_TOKEN": TOKEN,
+        "WORKER_METRICS_ADDRESS": (at := f"127.0.0.1:{free_port()}"),
     }
     release = Line("release", tmp_path, **env)
     assert release.process.wait(60) == 0, release.process.log_tail()
@@ -151,6 +154,15 @@ def test_each_line_of_the_procfile_runs(tmp_path: Path) -> None:
         web.says("Parley listens on http://0.0.0.0:")
         assert httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["status"] == "degraded"
         worker.says("prune_events: 0")
+        told = httpx.get(
+            f"http://{at}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False
+        )
+        lines = told.text.splitlines()
+        assert 'parley_chores_total{chore="prune_events",outcome="done"} 1.0' in lines
+        assert 'parley_waiting{what="inbound"} 0.0' in lines
+        assert not any(line.startswith("parley_sockets") for line in lines)
+        answers = [httpx.get(f"http://{at}/{path}", trust_env=False) for path in ("metrics", "healthz", "x")]
+        assert [answer.status_code for answer in answers] == [401, 200, 404]
         assert (web.ends_when_told(), worker.ends_when_told()) == (0, 0)
     finally:
         for line in (web, worker):

@@ -120,6 +120,44 @@ def test_over_rest_a_token_takes_a_code(alice: User, nobody: Caller, clock: Cloc
     assert Caller(token=answer.body["auth_token"]).get("/api/me/").status == 200
 
 
+def test_over_rest_from_set_up_to_removal(alice: User, bob: User, nobody: Caller, clock: Clock) -> None:
+    app, other, path = Caller(alice), Caller(alice), "/api/second-factor/"
+    assert app.get(path).body == {"since": None, "required": False}
+    assert app.post(path, current_password="wrong").code == "invalid_password"
+    assert nobody.post(path, current_password=PASSWORD).status == 401
+    offered = app.post(path, current_password=PASSWORD)
+    assert offered.status == 201
+    assert offered.body["address"].startswith("otpauth://totp/")
+    assert app.get(path).body["since"] is None, "it does nothing yet"
+    assert Caller(bob).post(f"{path}confirm/", code=code_of(alice)).code == "invalid_code"
+    assert app.post(f"{path}confirm/", code="000000").code == "invalid_code"
+    clock.shift(5)
+    codes = app.post(f"{path}confirm/", code=code_of(alice)).body["recovery_codes"]
+    assert len(codes) == 10
+    assert app.get(path).body["since"] is not None, "what has shown a code stays signed in"
+    assert other.get(path).status == 401
+    assert app.post(path, current_password=PASSWORD).code == "second_factor_exists"
+    clock.shift(60)
+    renewed = app.post(f"{path}recovery-codes/", code=code_of(alice)).body["recovery_codes"]
+    assert not set(codes) & set(renewed)
+    fields = {"username": "alice", "password": PASSWORD}
+    assert nobody.post("/auth/token/login/", **fields, code=codes[0]).code == "invalid_code"
+    clock.shift(5)
+    assert nobody.post("/auth/token/login/", **fields, code=renewed[0]).status == 200
+    assert app.delete(path, code="000000").code == "invalid_code"
+    clock.shift(60)
+    assert app.delete(path, code=code_of(alice)).status == 204
+    assert nobody.post("/auth/token/login/", **fields).status == 200
+
+
+def test_an_operator_s_app_is_told_that_one_is_required(
+    olive: User, bob: User, settings: LazySettings
+) -> None:
+    settings.SECOND_FACTOR_REQUIRED = True
+    for user, required in ((olive, True), (bob, False)):
+        assert Caller(user).get("/api/second-factor/").body == {"since": None, "required": required}
+
+
 @pytest.fixture
 def nobody() -> Caller:
     return Caller()

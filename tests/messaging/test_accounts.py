@@ -21,11 +21,11 @@ from messaging.actions.accounts import (
     delete_account,
     log_in,
     redeem_ticket,
-    revoke_token,
     sign_up,
     suspend_user,
 )
 from messaging.actions.chats import add_member
+from messaging.actions.devices import revoke_device
 from messaging.actions.messages import post_message
 from messaging.actions.threads import open_thread
 from messaging.errors import (
@@ -184,7 +184,7 @@ def test_what_ends_live_connections(alice: User, olive: User) -> None:
     credential = credential_of_token(secret)
     assert holder_of(credential)
     version = User.objects.get(pk=alice.pk).access_version
-    revoke_token(user=alice, token_id=row.id)
+    revoke_device(user=alice, device_id=row.id)
     assert not holder_of(credential)
     assert User.objects.get(pk=alice.pk).access_version > version
 
@@ -242,14 +242,14 @@ def test_a_ticket_holds_no_longer_than_what_it_was_got_with(alice: User) -> None
     row, _ = create_token(user=alice)
     credential = redeem_ticket(ticket=create_ticket(user=alice, token=row, session_key=None))
     assert holder_of(credential)
-    revoke_token(user=alice, token_id=row.id)
+    revoke_device(user=alice, device_id=row.id)
     assert not holder_of(credential)
 
 
 def test_a_ticket_of_what_was_revoked_meanwhile_opens_nothing(alice: User) -> None:
     row, _ = create_token(user=alice)
     ticket = create_ticket(user=alice, token=row, session_key=None)
-    revoke_token(user=alice, token_id=row.id)
+    revoke_device(user=alice, device_id=row.id)
     page = Client()
     page.force_login(alice)
     ticket_of_page = create_ticket(user=alice, token=None, session_key=page.session.session_key)

@@ -132,24 +132,6 @@ def test_a_new_name_or_address_needs_the_password(as_alice: Visitor, bob: User) 
     assert name_in_header(as_alice) == "alicia"
 
 
-def test_a_device_is_signed_out(as_alice: Visitor, alice: User) -> None:
-    create_token(user=alice, name="my phone")
-    _, secret = create_token(user=alice, name="<b>tablet</b>")
-    page = as_alice.open("/account/")
-    assert secret not in page.html
-    page = as_alice.submit(page.form("Sign out my phone"))
-    assert page.notices == ["That device has been signed out."]
-    assert [token.name for token in Token.objects.all()] == ["<b>tablet</b>"]
-
-
-def test_nobody_signs_out_somebody_elses_device(as_alice: Visitor, as_bob: Visitor, alice: User) -> None:
-    create_token(user=alice, name="my phone")
-    form = as_alice.open("/account/").form("Sign out my phone")
-    form.fields |= as_bob.open("/account/").form("Log out").fields
-    assert as_bob.submit(form).status == 404
-    assert Token.objects.count() == 1
-
-
 def test_changing_the_password_keeps_this_page_signed_in_and_ends_all_else(
     as_alice: Visitor, alice: User
 ) -> None:

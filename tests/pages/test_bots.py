@@ -1,10 +1,13 @@
 """A bot's thread without the script: buttons are forms; and the page that links a contact."""
 
+import re
+
 import pytest
+from django.test import override_settings
 
 from messaging.actions.answers import send_to_contact
 from messaging.actions.bots import enlist_bots
-from messaging.actions.contacts import code_for_contact
+from messaging.actions.contacts import bring_code, code_for_contact
 from messaging.actions.inbounds import claim_inbounds
 from messaging.actions.journal import store_inbounds
 from messaging.content import AnyContent, Button, Card, Cards, File, QuickReplies, QuickReply, Text
@@ -78,3 +81,25 @@ def test_a_contact_is_linked_by_the_link_that_the_bot_gave_and_unlinked(
     assert as_alice.submit(asked.form("Yes, that is me")).status == 404
     as_alice.submit(page.form("Undo the link with Ada"))
     assert not Contact.objects.filter(user=alice).exists()
+
+
+def test_a_code_to_take_to_a_bot_is_shown_once_with_the_links_that_say_it(
+    as_alice: Visitor, alice: User
+) -> None:
+    assert "Link Telegram or Messenger" not in as_alice.open("/account/").html
+    links = {
+        "telegram/verses": "https://t.me/verses_bot?start=",
+        "telegram/unknown": "",
+        "messenger/verses": "https://m.me/123?ref=",
+    }
+    with override_settings(BOT_LINKS=links):
+        page = as_alice.submit(as_alice.open("/account/").form("Link Telegram or Messenger"))
+    command = re.search(r"/start (link_[\w-]+)", page.html)
+    assert command is not None
+    assert page.link("verses on Telegram") == f"https://t.me/verses_bot?start={command[1]}"
+    assert page.link("verses on Messenger") == f"https://m.me/123?ref={command[1]}"
+    assert "unknown on" not in page.html
+    store_inbounds([Arrival("paper", "parrot", "1", {}, person="ada", heard=said("hi"))])
+    [claimed] = claim_inbounds(limit=1)
+    assert bring_code(claimed.contact, command[1]) == alice
+    assert bring_code(claimed.contact, command[1]) is None

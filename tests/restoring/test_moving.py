@@ -59,10 +59,10 @@ def run(address: str, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> tuple[str, str]:
-    """The address of a SQLite database in which people have lived, and a token of alice's."""
-    address = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The address of a SQLite database in which people have lived, and a token of alice's. Moving leaves it as it is."""
+    address = f"sqlite:///{tmp_path_factory.mktemp('old') / 'old.sqlite3'}"
     for command in (["manage.py", "migrate", "--noinput", "--verbosity", "0"], ["-c", LIFE]):
         done = run(address, *command)
         assert done.returncode == 0, done.stderr

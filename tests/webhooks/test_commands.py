@@ -1,11 +1,13 @@
 """The commands: polling, webhooks set and deleted, chats prepared, and the terminal of the simulators."""
 
 import io
+import re
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 
@@ -127,10 +129,22 @@ def test_a_setting_that_is_wrong_is_named(librarian: Bot, edited: dict[str, str]
 @pytest.mark.django_db
 def test_the_admin_prepares_chats_too(telegram: FakeTelegram) -> None:
     root = User.objects.create_superuser("root", "", "x")
-    setting = change_setting(operator=root, bot="verses", key="commands.eo", value="random = Iu verso")
     client = Client()
     client.force_login(root)
     page = "/admin/messaging/botsetting/"
+    # Before there is a setting, too.
+    button = re.search(r'method="post" action="([^"]+/prepare/)"', client.get(page).content.decode())
+    assert button is not None
+    assert "commands for ru" in client.post(button[1], follow=True).content.decode()
+    assert telegram.commands["ru"]
+    assert client.get(button[1]).status_code == 405
+    clerk = User.objects.create_user("clerk", password="x", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_botsetting"))
+    looking = Client()
+    looking.force_login(clerk)
+    assert "/prepare/" not in looking.get(page).content.decode()
+    assert looking.post(button[1]).status_code == 403
+    setting = change_setting(operator=root, bot="verses", key="commands.eo", value="random = Iu verso")
 
     def prepare_by_hand() -> str:
         fields = {"action": "prepare_chats", "_selected_action": str(setting.pk)}

@@ -279,18 +279,34 @@ async def test_only_json_is_taken(telegram: FakeTelegram, door: httpx.AsyncClien
     assert (await door.post(TELEGRAM, content=knocked.body, headers=headers)).status_code == 415
 
 
-@stores
 async def test_a_large_body_is_refused_whether_it_says_so_or_not(
-    messenger: FakeMessenger, door: httpx.AsyncClient
+    telegram: FakeTelegram, messenger: FakeMessenger, door: httpx.AsyncClient
 ) -> None:
-    body = b'{"object":"page","entry":[]}'.ljust(256 * 1024)
-    assert await knock(door, MESSENGER, signed(messenger, body), signed(messenger, body + b" ")) == [200, 413]
-
     async def chunks() -> Any:
         for _ in range(40):
             yield bytes(8192)
 
-    assert (await door.post(MESSENGER, content=chunks(), headers=JSON)).status_code == 413
+    secret = {"X-Telegram-Bot-Api-Secret-Token": TELEGRAM_SECRET}
+    forged = {HEADER: f"sha256={'0' * 64}"}
+    for path, headers in ((TELEGRAM, secret), (MESSENGER, {}), (MESSENGER, forged)):
+        for content in (b"{".ljust(256 * 1024 + 1), chunks()):
+            answer = await door.post(path, content=content, headers={**JSON, **headers})
+            assert (answer.status_code, answer.json()["code"]) == (413, "too_large"), (path, headers)
+
+
+@stores
+async def test_a_large_batch_is_taken_if_it_is_signed(
+    messenger: FakeMessenger, door: httpx.AsyncClient
+) -> None:
+    """Refused, Meta would bring it again for hours, and then end the subscription."""
+    events = [said_by(messenger, f"{n % 9}", f"m{n}", "я" * 80) for n in range(1000)]
+    batch = messenger.knock_of({"messaging": events})
+    assert 256 * 1024 < len(batch.body) < 1024 * 1024
+    assert await knock(door, MESSENGER, batch) == [200]
+    assert len(await journal()) == 1000
+    beyond = signed(messenger, batch.body.ljust(1024 * 1024 + 1))
+    touched = Knock(batch.body.replace(b"m999", b"m99x"), batch.headers)
+    assert await knock(door, MESSENGER, beyond, touched) == [413, 413]
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,15 @@ class BotApi(FakeServer):
             "pending_update_count": len(self.updates) + len(self._knocks),
             "max_connections": 40,
             **with_updates,
+            **self._last_error(),
         }
+
+    def _last_error(self) -> dict[str, Any]:
+        """Of the webhook, if it did not take what it was called with last."""
+        if not self.answers or 200 <= self.answers[-1] < 300:
+            return {}
+        said = f"Wrong response from the webhook: {self.answers[-1]}"
+        return {"last_error_date": int(time.time()), "last_error_message": said}
 
     def _on_getchat(self, params: dict[str, Any], files: Any) -> dict[str, Any]:
         return {**self._chat(self._known(params)), "accent_color_id": 0, "max_reaction_count": 11}

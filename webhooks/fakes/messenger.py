@@ -250,6 +250,10 @@ class FakeMessenger(FakeServer):
                     return as_json(self._send(asked))
                 case [_, "me", "messenger_profile"]:
                     return as_json(self._profile(asked))
+                case ["GET", "me" | self.page_id, None]:
+                    return as_json({"id": self.page_id, "name": "A page"})
+                case ["GET", "me" | self.page_id, "subscribed_apps"]:
+                    return as_json({"data": [{"id": "1", "name": "An app"}] if self.webhook_url else []})
                 case ["GET", str() as psid, None] if psid in self.people:
                     return as_json({**self.people[psid], "id": psid})
         except Refused as refused:

@@ -12,7 +12,7 @@ PING_GRACE_S = 5.0
 
 
 class Command(BaseCommand):
-    help = "Looks at the database, Redis, clocks, files, worker and proxy. Ends with 1 if something is wrong."
+    help = "Looks at the database, Redis, clocks, files, worker, bot platforms and proxy. Ends with 1 if something is wrong."
     # It says itself what they would say, and runs where they fail.
     requires_system_checks: list[str] = []
 

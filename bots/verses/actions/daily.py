@@ -59,13 +59,12 @@ def _send(reader: Reader, zone: str, now: datetime) -> bool:
     day, people = day_of(reader.due_at, zone), same_person(contact)
     next_at = next_due(reader.hour, zone, after=now)
     verse = random_verse(contact.speaks, but_not=recent_verses(people))
-    if (
-        verse is None
-        or now - reader.due_at > TOO_LATE
-        or why_not_to_write(contact, now) is not None
-        or had_one(people, day)
-    ):
+    if verse is None or now - reader.due_at > TOO_LATE or had_one(people, day):
         _move_on(reader, next_at)
+        return False
+    if (refusal := why_not_to_write(contact, now)) is not None:
+        code, _ = refusal
+        _move_on(reader, next_at, passed_over_at=now, passed_over=code)
         return False
     row = DailyVerse(
         person=f"user:{contact.user_id}" if contact.user_id is not None else f"contact:{contact.pk}",
@@ -102,8 +101,9 @@ def _record(row: DailyVerse, reader: Reader, next_at: datetime) -> None:
         raise NotTheirTurn
 
 
-def _move_on(reader: Reader, next_at: datetime) -> bool:
-    return Reader.objects.filter(pk=reader.pk, due_at=reader.due_at).update(due_at=next_at) == 1
+def _move_on(reader: Reader, next_at: datetime, **noted: datetime | str) -> bool:
+    standing = Reader.objects.filter(pk=reader.pk, due_at=reader.due_at)
+    return standing.update(due_at=next_at, **noted) == 1
 
 
 announce_chore("verses.daily", "Verses: the verse of the day, to whose hour has come", send_daily_verses)

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from bots.verses.pieces import button, menu_buttons
 from bots.verses.queries import all_readers
 from bots.verses.queries import stats as read_stats
 from bots.verses.texts import words
+from messaging.actions.audit import note_export
 from messaging.actions.broadcasts import (
     confirm_broadcast,
     decline_broadcast,
@@ -54,6 +56,7 @@ def export_users(turn: Turn) -> Answer:
     """As many files as it takes."""
     day = timezone.now().date().isoformat()
     files = list(_files())
+    turn.effects.append(partial(note_export, turn.contact))
     return [
         File(
             name=f"people-{day}{f'-{number}' if len(files) > 1 else ''}.csv",

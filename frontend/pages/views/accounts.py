@@ -1,4 +1,4 @@
-"""Accounts: signing up, in and out, the profile, devices, and the end of an account."""
+"""Accounts: signing up, in and out, the profile, and the end of an account."""
 
 from http import HTTPStatus
 
@@ -19,21 +19,29 @@ from frontend.pages.forms import (
 )
 from frontend.pages.visitor import PersonRequest, address_of, own_address, signed_in, visitor
 from messaging.actions import accounts
+from messaging.actions.devices import end_page_session
 from messaging.errors import ParleyError
-from messaging.queries.contacts import linked_contacts
-from messaging.queries.users import active_thread_uri, devices_of
+from messaging.queries.contacts import linked_contacts, ways_to_bots
+from messaging.queries.devices import device_of_session
+from messaging.queries.terms import versions_in_force
+from messaging.queries.users import active_thread_uri
 
 
 def sign_up(request: HttpRequest) -> HttpResponse:
     if visitor(request) is not None:
         return _onwards(request)
-    invitation = {"invitation": request.GET.get("invitation", "")}
-    form = SignUpForm(request.POST if request.method == "POST" else None, initial=invitation)
+    now = versions_in_force()
+    initial = {
+        "invitation": request.GET.get("invitation", ""),
+        "terms_version": now.terms,
+        "privacy_version": now.privacy,
+    }
+    form = SignUpForm(request.POST if request.method == "POST" else None, initial=initial)
     if not form.is_bound or not form.is_valid():
         return _entrance(request, form, status_of_form(form))
     username, password = form.cleaned_data["username"], form.cleaned_data["password"]
     try:
-        user = accounts.sign_up(address=address_of(request), **form.cleaned_data)
+        user = accounts.sign_up(address=address_of(request), door="page", **form.cleaned_data)
     except ParleyError as refusal:
         if refusal.code == "username_taken" and _signed_in_as(request, username, password):
             return _onwards(request)
@@ -89,10 +97,10 @@ def _onwards(request: HttpRequest) -> HttpResponse:
 def log_out(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return not_a_page(request)
-    user = visitor(request)
+    user, device_id = visitor(request), device_of_session(request.session)
     auth.logout(request)
     if user is not None:
-        accounts.end_session(user=user)
+        end_page_session(user=user, device_id=device_id)
     return redirect("pages:feed")
 
 
@@ -127,15 +135,6 @@ def _change_profile(request: PersonRequest, *, current_password: str, **fields: 
 
 
 @signed_in
-def revoke_device(request: PersonRequest, token_id: str) -> HttpResponse:
-    if request.method != "POST":
-        return not_a_page(request)
-    accounts.revoke_token(user=request.user, token_id=token_id)
-    notices.success(request, "That device has been signed out.")
-    return redirect("pages:account")
-
-
-@signed_in
 def delete(request: PersonRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("pages:account")
@@ -166,7 +165,7 @@ def _account(
     context = {
         "profile_form": profile_form or ProfileForm(initial=present),
         "delete_form": delete_form or DeleteAccountForm(auto_id="id_delete_%s"),
-        "devices": devices_of(user),
         "contacts": linked_contacts(user),
+        "can_link": bool(ways_to_bots("")),
     }
     return render(request, "pages/account.html", context, status=status)

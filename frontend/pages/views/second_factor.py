@@ -86,7 +86,7 @@ def _page(
     offered = actions.offered_second_factor(user=request.user)
     context = {
         "since": request.user.second_factor_at,
-        "is_required": request.user.lacks_second_factor and request.user.is_staff,
+        "is_required": request.user.waits_for_second_factor,
         "offered": offered,
         "picture": segno.make(offered.address).svg_data_uri(scale=5, border=4, light="#fff")
         if offered

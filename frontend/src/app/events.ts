@@ -3,6 +3,7 @@
 import type { AnyDoorbell, AnyEvent, MessagePosted } from "../wire";
 import { useAlerts } from "./stores/alerts";
 import { useChats } from "./stores/chats";
+import { useDesk } from "./stores/desk";
 import { useMembers } from "./stores/members";
 import { useOpenChat } from "./stores/open-chat";
 import { useOutbox } from "./stores/outbox";
@@ -19,9 +20,12 @@ export function applyEvent(what: AnyEvent | AnyDoorbell): void {
     case "message.edited":
     case "message.deleted":
     case "delivery.changed":
-    case "contact.changed":
       useOpenChat().apply(what);
       useChats().apply(what);
+      return;
+    case "contact.changed":
+      useOpenChat().apply(what);
+      useDesk().apply(what);
       return;
     case "member.joined":
     case "member.left":
@@ -46,7 +50,7 @@ export function applyEvent(what: AnyEvent | AnyDoorbell): void {
       useChats().again();
       return;
     case "desk.changed":
-      // The desk has a page of its own, outside this app.
+      useDesk().ring(what.chat);
       return;
   }
 }

@@ -7,6 +7,7 @@ import { canShare, ownLine, sharedLine } from "../live/lines";
 import type { AnyDoorbell, AnyEvent } from "../wire";
 import { socketAddress } from "./api/client";
 import { applyEvent } from "./events";
+import { followDesk } from "./live-desk";
 import { useAlerts } from "./stores/alerts";
 import { useChats } from "./stores/chats";
 import { useConnection } from "./stores/connection";
@@ -74,6 +75,7 @@ export function goLive(): () => void {
     told: take,
   };
   link.follow(`user.${String(reader.user.id)}`, own);
+  const stopDesk = followDesk(link, take, takeAll);
 
   function follow(uri: string): void {
     const stream = `chat.${uri}`;
@@ -162,6 +164,7 @@ export function goLive(): () => void {
   return () => {
     stopFollowing();
     stopOpening();
+    stopDesk();
     clearTimeout(frame);
     window.removeEventListener("focus", seen);
     connection.open(null);

@@ -1,5 +1,6 @@
-/** What one does with rooms and threads, over REST; what comes of it is told live. */
+/** What one does in rooms and threads, over REST; what comes of it is told live. */
 
+import { newClientId } from "../live/outbox";
 import { answerOf, api, type ChatSummary } from "./api/client";
 import { useChats } from "./stores/chats";
 import { useSession } from "./stores/session";
@@ -47,4 +48,29 @@ export async function openThread(username: string): Promise<ChatSummary> {
 
 export async function closeThread(uri: string): Promise<void> {
   useChats().put(await answerOf(api.POST("/api/chats/{uri}/close/", { params: { path: { uri } } })));
+}
+
+/** Presses what a bot's message offers. */
+export async function pressButton(uri: string, number: number, press: string): Promise<void> {
+  await answerOf(
+    api.POST("/api/chats/{uri}/messages/{number}/press/", {
+      params: { path: { uri, number } },
+      body: { press, client_id: newClientId() },
+    }),
+  );
+}
+
+/** Gives the reader the file that a message is: only with the token it is theirs to have, so no link leads to it. */
+export async function fetchDocument(uri: string, number: number, name: string): Promise<void> {
+  const content: unknown = await answerOf(
+    api.GET("/api/chats/{uri}/messages/{number}/document/", {
+      params: { path: { uri, number } },
+      parseAs: "blob",
+    }),
+  );
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content as Blob);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }

@@ -1,6 +1,12 @@
 /** The app's addresses, and the guard before them. */
 
-import { createRouter, createWebHistory, type RouteLocationRaw, type Router } from "vue-router";
+import {
+  createRouter,
+  createWebHistory,
+  type RouteLocationNormalizedLoaded,
+  type RouteLocationRaw,
+  type Router,
+} from "vue-router";
 import SignInView from "./views/SignInView.vue";
 import { useSession } from "./stores/session";
 
@@ -18,6 +24,23 @@ async function home(): Promise<RouteLocationRaw> {
   }
   const isPhone = window.matchMedia("(max-width: 47.5rem)").matches;
   return isPhone ? { name: "chats", replace: true } : { ...(chatRoute("feed") as object), replace: true };
+}
+
+export function deskRoute(uri: string, at?: number): RouteLocationRaw {
+  return { name: "desk-chat", params: { uri }, ...(at === undefined ? {} : { query: { at: String(at) } }) };
+}
+
+/** The message that an address is about. */
+export function numberAt({ query }: RouteLocationNormalizedLoaded): number | null {
+  const number = Number(query["at"]);
+  return Number.isInteger(number) && number > 0 ? number : null;
+}
+
+/** Unless it cannot be known now: then the server refuses, or not, when it can. */
+async function mayBeOperator(): Promise<boolean> {
+  const session = useSession();
+  const me = session.me ?? (await session.readMe().catch(() => null));
+  return me?.operator ?? true;
 }
 
 export function makeRouter(): Router {
@@ -50,18 +73,50 @@ export function makeRouter(): Router {
           },
           { path: "join/:uri", name: "join", component: () => import("./views/JoinView.vue"), props: true },
           { path: "rooms/new", name: "new-room", component: () => import("./views/NewRoomView.vue") },
+          {
+            path: "desk",
+            name: "desk",
+            components: {
+              default: () => import("./views/DeskChooseView.vue"),
+              list: () => import("./components/DeskList.vue"),
+            },
+            meta: { isForOperators: true },
+          },
+          {
+            path: "desk/:uri",
+            name: "desk-chat",
+            components: {
+              default: () => import("./views/DeskView.vue"),
+              list: () => import("./components/DeskList.vue"),
+            },
+            props: { default: true, list: false },
+            meta: { isForOperators: true },
+            children: [
+              {
+                path: "contact",
+                name: "desk-contact",
+                component: () => import("./views/ContactView.vue"),
+                props: true,
+              },
+            ],
+          },
+          { path: "refused", name: "refused", component: () => import("./views/RefusedView.vue") },
           { path: "people", name: "people", component: () => import("./views/PeopleView.vue") },
+          { path: "account", name: "account", component: () => import("./views/AccountView.vue") },
           { path: "settings", name: "settings", component: () => import("./views/SettingsView.vue") },
         ],
       },
       { path: "/:nothing(.*)*", name: "nothing", component: () => import("./views/NothingView.vue") },
     ],
   });
-  router.beforeEach((to) => {
+  router.beforeEach(async (to) => {
     const isSignedIn = useSession().session !== null;
     const isGuarded = to.matched.some(({ meta }) => meta["isGuarded"] === true);
     if (isGuarded && !isSignedIn) {
       return { name: "sign-in", query: to.name === "home" ? {} : { next: to.fullPath } };
+    }
+    if (to.meta["isForOperators"] === true && !(await mayBeOperator())) {
+      return { name: "refused", replace: true };
     }
     return to.name === "sign-in" || to.name === "sign-up" ? !isSignedIn || { name: "home" } : true;
   });

@@ -38,6 +38,20 @@ export function dayOf(moment: string, now = new Date()): string {
     : formatter("day of year", { day: "numeric", month: "long", year: "numeric" }).format(date);
 }
 
+const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** How long ago, in the largest unit that fits. */
+export function agoOf(moment: string, now = new Date()): string {
+  const seconds = Math.max(0, (now.getTime() - new Date(moment).getTime()) / 1000);
+  const [unit, length] = STEPS.find(([, each]) => seconds >= each) ?? ["minute", 60];
+  const relative = new Intl.RelativeTimeFormat(i18n.global.locale.value, { numeric: "auto" });
+  return relative.format(-Math.floor(seconds / length), unit);
+}
+
 /** As short as a list wants it: the time today, the weekday this week, else the date. */
 export function briefOf(moment: string, now = new Date()): string {
   const date = new Date(moment);

@@ -10,6 +10,7 @@ from messaging.actions.accounts import sign_up
 from messaging.actions.chats import add_member, create_room, mark_read
 from messaging.actions.messages import delete_message, edit_message, post_message
 from messaging.actions.threads import close_thread, open_thread
+from messaging.management.demo_desk import fill_desk
 from messaging.models import Chat, User
 
 PEOPLE = (
@@ -132,6 +133,7 @@ class Command(BaseCommand):
         thread, _ = open_thread(user=people["bob"], username="alice")
         self._talk(thread.uri, THREAD, people)
         self._leave_some_unread(people)
+        fill_desk(User.objects.get(username="olive"))
         self.stdout.write(
             f"  Sign in as {', '.join(people)} with the password {password}  (olive is an operator)"
         )

@@ -11,11 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models import Q
 
+from messaging.actions.broadcasts import hand_over_broadcasts
 from messaging.actions.contacts import create_link_code, link_contact, unlink_contact
-from messaging.models import Contact, User
+from messaging.models import Contact, Delivery, Inbound, Message, User
 from tests.bots.conftest import Worker
-from tests.bots.verses.doors import Answer, Door, MessengerDoor, TelegramDoor, WebDoor
+from tests.bots.verses.doors import Answer, Door, MessengerDoor, TelegramDoor, WebDoor, settled
 from webhooks.fakes import FakeMessenger, FakeTelegram
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("worker")]
@@ -94,28 +96,62 @@ async def test_on_messenger(
     await play(script, MessengerDoor(worker, door, messenger, "alice"))
 
 
+async def what_was_broadcast(worker: Worker, door: Door) -> list[str]:
+    """What comes of what the script has confirmed, however often a worker looks."""
+    before = len(await door.answers())
+    for _ in range(2):
+        await sync_to_async(hand_over_broadcasts)()
+        await settled(worker)
+    return [answer.text for answer in (await door.answers())[before:]]
+
+
 @OPERATORS
 async def test_an_operator_on_the_web(worker: Worker, olive: User, script: str) -> None:
-    await play(script, await sync_to_async(WebDoor)(worker, olive))
+    on_web = await sync_to_async(WebDoor)(worker, olive)
+    await play(script, on_web)
+    assert await what_was_broadcast(worker, on_web) == ["Good news!"]
 
 
 @OPERATORS
 async def test_an_operator_on_telegram(
     worker: Worker, olive: User, telegram: FakeTelegram, door: httpx.AsyncClient, script: str
 ) -> None:
-    """Who has brought the code of an operator's account is one."""
+    """Who has brought the code of an operator's account is one, and is told the ids of files."""
     on_telegram = TelegramDoor(worker, door, telegram, "olive")
     await on_telegram.say(f"/start link_{await sync_to_async(create_link_code)(user=olive)}")
     await play(script, on_telegram)
+    assert await what_was_broadcast(worker, on_telegram) == ["Good news!"]
+    telegram.sends_document(on_telegram.person, "poem.txt", b"Gone by nine.")
+    telegram.sends_photo(on_telegram.person, b"the sea")
+    await on_telegram.come()
+    told = [answer.text.splitlines() for answer in (await on_telegram.answers())[-2:]]
+    assert [title for title, _ in told] == ["file_id of poem.txt:", "file_id of image:"]
+    assert [telegram.files[file_id] for _, file_id in told] == [b"Gone by nine.", b"the sea"]
 
 
 @OPERATORS
 async def test_an_operator_on_messenger(
     worker: Worker, olive: User, messenger: FakeMessenger, door: httpx.AsyncClient, script: str
 ) -> None:
+    """The same, there; and what the page says is marked as it arrives and is read."""
+    messenger.sends_echoes = messenger.sends_receipts = True
     on_messenger = MessengerDoor(worker, door, messenger, "olive")
     await on_messenger.say(f"/link {await sync_to_async(create_link_code)(user=olive)}")
     await play(script, on_messenger)
+    assert await what_was_broadcast(worker, on_messenger) == ["Good news!"]
+    address = "https://example.org/sea.png"
+    messenger.sends_attachment(on_messenger.person, "image", url=address)
+    await on_messenger.come()
+    assert (await on_messenger.answers())[-1].text.endswith(f"for image. Its address: {address}")
+    ours = Message.objects.filter(author__is_bot=True)
+    await on_messenger.come()
+    assert {row.delivery async for row in ours} == {"delivered"}
+    messenger.reads(on_messenger.person)
+    await on_messenger.come()
+    assert {row.delivery async for row in ours} == {"read"}
+    assert not await Delivery.objects.filter(Q(delivered_at__isnull=True) | Q(read_at__isnull=True)).aexists()
+    echoes = Inbound.objects.filter(kind="echo").values_list("outcome", flat=True)
+    assert {outcome async for outcome in echoes} == {"our own"}
 
 
 async def test_a_location_sent_by_a_button(

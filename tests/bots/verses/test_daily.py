@@ -13,6 +13,7 @@ from bots.verses.actions.daily import send_daily_verses
 from bots.verses.actions.readers import want_daily, want_no_daily
 from bots.verses.clock import next_due
 from bots.verses.models import DailyVerse, Reader, Verse
+from bots.verses.queries import stats
 from messaging.actions.threads import close_thread, open_thread
 from messaging.models import BotSetting, Chat, Contact, Message, User
 from tests.messaging.together import together
@@ -200,6 +201,11 @@ def test_who_cannot_be_written_to_is_passed_over(alice: User) -> None:
         for row in rows:
             row.refresh_from_db()
             assert row.due_at == MORNING + timedelta(days=1, hours=3)
+        assert [row.passed_over for row in rows] == ["banned", "unreachable", "window_closed", "inactive"]
+        # Operators are told how many did not get theirs because of Messenger's window.
+        assert stats().silent == 1
+        clock.shift(timedelta(hours=25))
+        assert stats().silent == 0
     assert not Message.objects.exists()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.admin.models import LogEntry
 
 from bots.verses.handlers.operators import harmless
 from bots.verses.models import Action, Favourite, Reader, Verse
@@ -85,6 +86,8 @@ async def test_the_export_has_everybody_and_no_formula(worker: Worker, olive_on_
     ada = await Contact.objects.aget(external_id="ada")
     await Favourite.objects.acreate(contact=ada, verse=verse)
     assert await do(worker, olive_on_paper, "/export_users") == "All people: 2"
+    deed = await LogEntry.objects.select_related("user").aget()
+    assert (deed.user.username, deed.change_message) == ("olive", "Exported.")
     file = worker.paper.sent[olive_on_paper][-1].content
     assert isinstance(file, File)
     assert file.name.startswith("people-")

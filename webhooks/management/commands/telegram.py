@@ -33,6 +33,14 @@ class Command(BaseCommand):
         webhook = verbs.add_parser("webhook", help="where Telegram brings updates")
         webhook.add_argument("what", choices=("set", "delete", "info"))
         webhook.add_argument("--drop-pending", action="store_true", help="forget what is waiting there")
+        webhook.add_argument(
+            "--max-connections",
+            type=int,
+            choices=range(1, 101),
+            default=40,
+            metavar="1-100",
+            help="how many calls Telegram may make at once",
+        )
         for each in (polling, webhook):
             each.add_argument("--bot", help="which of TELEGRAM_BOTS; needed if there are several")
 
@@ -69,7 +77,7 @@ class Command(BaseCommand):
         async with new_client() as client:
             match options["what"]:
                 case "set":
-                    await self._set(client, account, options["drop_pending"])
+                    await self._set(client, account, options["drop_pending"], options["max_connections"])
                 case "delete":
                     drop = {"drop_pending_updates": options["drop_pending"]}
                     await ask(client, account, "deleteWebhook", drop)
@@ -79,7 +87,9 @@ class Command(BaseCommand):
                     for name, value in sorted(info.items()):
                         self.stdout.write(f"{name}: {value}")
 
-    async def _set(self, client: httpx.AsyncClient, account: TelegramAccount, drop_pending: bool) -> None:
+    async def _set(
+        self, client: httpx.AsyncClient, account: TelegramAccount, drop_pending: bool, max_connections: int
+    ) -> None:
         if not any(account.secrets):
             raise CommandError(
                 f"TELEGRAM_{account.name.upper()}_SECRET is not set: without it our endpoint does not exist."
@@ -89,6 +99,7 @@ class Command(BaseCommand):
             "secret_token": account.secrets[0],
             "allowed_updates": list(ALLOWED_UPDATES),
             "drop_pending_updates": drop_pending,
+            "max_connections": max_connections,
         }
         await ask(client, account, "setWebhook", params)
         self.stdout.write(f"Telegram brings the updates of {account.name} to {webhook_of(account)}")

@@ -8,6 +8,7 @@ export type ChatSummary = Schemas["ChatSummary"];
 export type Device = Schemas["Device"];
 export type Me = Schemas["Me"];
 export type MemberShape = Schemas["MemberShape"];
+export type TermsInForce = Schemas["TermsInForce"];
 export type RoomPreview = Schemas["RoomPreview"];
 
 const PATIENCE_MS = 10_000;
@@ -51,6 +52,8 @@ const bearing: Middleware = {
     if (token !== null) {
       request.headers.set("Authorization", `Token ${token}`);
     }
+    // The language that was chosen here, which need not be the browser's.
+    request.headers.set("Accept-Language", document.documentElement.lang);
     return request;
   },
   onResponse({ request, response }) {
@@ -91,8 +94,13 @@ export async function answerOf<T>(request: Promise<Outcome<T>>): Promise<T> {
   return outcome.data as T;
 }
 
+/** Of something on the server that the app runs against. */
+export function apiAddress(path: string): string {
+  return new URL(path, origin || window.location.href).href;
+}
+
 export function socketAddress(): string {
-  const address = new URL("/connection/websocket", origin || window.location.href);
+  const address = new URL(apiAddress("/connection/websocket"));
   address.protocol = address.protocol.replace("http", "ws");
   return address.href;
 }

@@ -300,17 +300,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The devices one is signed in on */
+        /** Where one is signed in: apps and programs by tokens, browsers by the pages' sessions */
         get: operations["get_devices"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Sign out everywhere but here; live connections there close */
+        delete: operations["delete_devices"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/devices/{token_id}/": {
+    "/api/devices/{device_id}/": {
         parameters: {
             query?: never;
             header?: never;
@@ -321,7 +322,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Sign one device out; its live connections close */
-        delete: operations["delete_devices_token_id"];
+        delete: operations["delete_devices_device_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -396,6 +397,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/second-factor/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether one has a second factor */
+        get: operations["get_second_factor"];
+        put?: never;
+        /** Get a new key, which does nothing until a code made from it is shown */
+        post: operations["post_second_factor"];
+        /** Remove it: the password alone signs in again; all other devices are signed out */
+        delete: operations["delete_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/second-factor/confirm/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn it on with the phone's first code: every log-in takes one from now on; all other devices are signed out */
+        post: operations["post_second_factor_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/second-factor/recovery-codes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get new recovery codes in place of those there were */
+        post: operations["post_second_factor_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/socket-tickets/": {
         parameters: {
             query?: never;
@@ -407,6 +461,24 @@ export interface paths {
         put?: never;
         /** Get a ticket that opens one live connection within a minute */
         post: operations["post_socket_tickets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/terms/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The terms and the privacy text that hold here */
+        get: operations["get_terms"];
+        put?: never;
+        /** Accept them, in the versions that one was shown */
+        post: operations["post_terms"];
         delete?: never;
         options?: never;
         head?: never;
@@ -696,6 +768,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AcceptTermsBody
+         * @description The versions of the texts that one was shown.
+         */
+        AcceptTermsBody: {
+            /** @description As `/api/terms/` has it. */
+            terms_version: number;
+            /** @description As `/api/terms/` has it. */
+            privacy_version: number;
+        };
+        /**
          * AddMemberBody
          * @description Join a room by its link (one's own username, or none), or invite another person.
          */
@@ -909,11 +991,13 @@ export interface components {
         };
         /**
          * DeskChat
-         * @description One line of the desk: a contact's chat.
+         * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+         *     answer or an operator has taken the chat.
          */
         DeskChat: {
             uri: string;
             contact: components["schemas"]["Contact"];
+            waiting_since: string | null;
             message_count: number;
             last_message: components["schemas"]["Message"] | null;
             /** Format: date-time */
@@ -922,21 +1006,27 @@ export interface components {
         };
         /**
          * DeskPage
-         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it.
+         * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+         *     contacts who wait for a person, whichever page this is.
          */
         DeskPage: {
             chats: components["schemas"]["DeskChat"][];
             next: string | null;
+            waiting: number;
         };
         /**
          * Device
-         * @description One signed-in device: `id` names its token without opening anything.
+         * @description Something that is signed in: an app or program by a `token`, or a browser by a page's `session`. `id` names it
+         *     without opening anything; `seen_at` is when it was last used, to within five minutes.
          */
         Device: {
             id: string;
+            /** @enum {string} */
+            kind: "token" | "session";
             name: string;
             /** Format: date-time */
             created_at: string;
+            seen_at: string | null;
             expires_at: string | null;
             current: boolean;
         };
@@ -1289,6 +1379,21 @@ export interface components {
             type: "message.posted";
             message: components["schemas"]["Message"];
         };
+        /**
+         * OfferSecondFactorBody
+         * @description A new key for one's phone; an open page or a token alone must not lock its owner out.
+         */
+        OfferSecondFactorBody: {
+            current_password: string;
+        };
+        /**
+         * Offered
+         * @description What a phone is given: `key` is typed, `address` is what a picture of it contains.
+         */
+        Offered: {
+            key: string;
+            address: string;
+        };
         /** OpenThreadBody */
         OpenThreadBody: {
             username: string;
@@ -1391,6 +1496,13 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * ProveSecondFactorBody
+         * @description A code that the phone shows now, or one of the recovery codes.
+         */
+        ProveSecondFactorBody: {
+            code: string;
+        };
         /** QuickReplies */
         QuickReplies: {
             /**
@@ -1422,6 +1534,13 @@ export interface components {
                 [key: string]: number;
             };
             position: components["schemas"]["Position"];
+        };
+        /**
+         * RecoveryCodes
+         * @description Each signs one in once. They are shown this once.
+         */
+        RecoveryCodes: {
+            recovery_codes: string[];
         };
         /**
          * ResetPasswordBody
@@ -1485,6 +1604,14 @@ export interface components {
             message: string;
         };
         /**
+         * SecondFactor
+         * @description `since`: since when every log-in takes a code. `required`: one's rights wait until there is one.
+         */
+        SecondFactor: {
+            since: string | null;
+            required: boolean;
+        };
+        /**
          * SetPasswordBody
          * @description A new password; all other devices are signed out.
          */
@@ -1500,6 +1627,8 @@ export interface components {
         /**
          * SignUpBody
          * @description A new account. An address that is given can be used to log in, and to have the password reset.
+         *
+         *     Whoever signs up accepts the terms and the privacy text: in the versions that they were shown, or those in force.
          */
         SignUpBody: {
             username: string;
@@ -1515,6 +1644,37 @@ export interface components {
              * @default
              */
             invitation?: string;
+            /** @default null */
+            terms_version?: number | null;
+            /** @default null */
+            privacy_version?: number | null;
+        };
+        /**
+         * SignedOut
+         * @description How many devices have been signed out.
+         */
+        SignedOut: {
+            signed_out: number;
+        };
+        /**
+         * Terms
+         * @description One of the texts: `version` 0 came along with Parley. Blank lines part paragraphs; `# ` begins a heading.
+         */
+        Terms: {
+            /** @enum {string} */
+            kind: "terms" | "privacy";
+            version: number;
+            language: string;
+            text: string;
+        };
+        /**
+         * TermsInForce
+         * @description `to_accept`: a version has been published that one has not accepted yet: ask. Never so for nobody.
+         */
+        TermsInForce: {
+            terms: components["schemas"]["Terms"];
+            privacy: components["schemas"]["Terms"];
+            to_accept: boolean;
         };
         /**
          * Text
@@ -3054,8 +3214,12 @@ export interface operations {
                 before?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Only chats that the caller has taken, or only others. */
+                mine?: boolean;
                 /** @description Only chats that operators have taken, or only others. */
                 taken?: boolean;
+                /** @description Only chats whose contacts wait for a person, or only others. */
+                waiting?: boolean;
             };
             header?: never;
             path?: never;
@@ -3063,7 +3227,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of the desk, most recently active first; `next` is the `before` of the page after it. */
+            /**
+             * @description A page of the desk, most recently active first; `next` is the `before` of the page after it. `waiting` counts all
+             *         contacts who wait for a person, whichever page this is.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +3297,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3206,7 +3376,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3282,7 +3455,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3358,7 +3534,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3434,7 +3613,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One line of the desk: a contact's chat. */
+            /**
+             * @description One line of the desk: a contact's chat. `waiting_since`: since when they wait for a person, because the bot could not
+             *         answer or an operator has taken the chat.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3573,12 +3755,77 @@ export interface operations {
             };
         };
     };
-    delete_devices_token_id: {
+    delete_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many devices have been signed out. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_devices_device_id: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                token_id: string;
+                device_id: string;
             };
             cookie?: never;
         };
@@ -3994,6 +4241,363 @@ export interface operations {
             };
         };
     };
+    get_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `since`: since when every log-in takes a code. `required`: one's rights wait until there is one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferSecondFactorBody"];
+            };
+        };
+        responses: {
+            /** @description What a phone is given: `key` is typed, `address` is what a picture of it contains. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offered"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. Here: `invalid_code`, `invalid_password`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. Here: `second_factor_exists`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. Here: `too_many`, `too_many_logins`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProveSecondFactorBody"];
+            };
+        };
+        responses: {
+            /** @description Done; no body. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. Here: `invalid_code`, `invalid_password`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. Here: `too_many`, `too_many_logins`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_second_factor_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProveSecondFactorBody"];
+            };
+        };
+        responses: {
+            /** @description Each signs one in once. They are shown this once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. Here: `invalid_code`, `invalid_password`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it. Here: `second_factor_exists`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. Here: `too_many`, `too_many_logins`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_second_factor_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProveSecondFactorBody"];
+            };
+        };
+        responses: {
+            /** @description Each signs one in once. They are shown this once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. Here: `invalid_code`, `invalid_password`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. Here: `too_many`, `too_many_logins`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_socket_tickets: {
         parameters: {
             query?: never;
@@ -4013,6 +4617,141 @@ export interface operations {
                 };
             };
             /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_terms: {
+        parameters: {
+            query?: {
+                /** @description Such as `de`; else what there is. */
+                language?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `to_accept`: a version has been published that one has not accepted yet: ask. Never so for nobody. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TermsInForce"];
+                };
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`, `token_expired`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `forbidden`, `csrf_failed`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Come back after `retry_after_s` (also in the header Retry-After): `too_many`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part is down: `unavailable`. The same request may work later; with the same key it happens once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptTermsBody"];
+            };
+        };
+        responses: {
+            /** @description Done; no body. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong: `invalid`, `invalid_json` …; `fields` says where. Here: `unknown_version`. */
             400: {
                 headers: {
                     [name: string]: unknown;

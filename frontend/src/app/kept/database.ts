@@ -32,6 +32,9 @@ export async function wipe(userId: number): Promise<void> {
   if (opened?.userId === userId) {
     close();
   }
+  if (!("indexedDB" in globalThis)) {
+    return;
+  }
   await new Promise<void>((resolve) => {
     const request = indexedDB.deleteDatabase(PREFIX + String(userId));
     request.onsuccess =

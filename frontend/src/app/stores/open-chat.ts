@@ -4,15 +4,12 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 import { marksOf, raise, type Marks } from "../../live/seen";
 import {
-  append,
   apply as applyTo,
   begin,
-  extend,
   replace,
   reveal as revealIn,
   show as showIn,
   type Timeline,
-  trimNewest,
   trimOldest,
   waitingIn,
 } from "../../live/timeline";
@@ -21,11 +18,9 @@ import { answerOf, api, type ChatSummary, Refusal, type RoomPreview } from "../a
 import { forgetPage, keepPage, keptPage } from "../kept/chats";
 import { useChats } from "./chats";
 import { useConnection } from "./connection";
+import { MOST_ON_PAGE, type Opened, pageOf, pagesOf } from "./open-pages";
 import { useSession } from "./session";
 
-/** How many messages the page has at most, whatever way one scrolls. */
-export const MOST_ON_PAGE = 150;
-const PAGE_LENGTH = 50;
 const READ_AFTER_MS = 300;
 const TYPING_EVERY_MS = 3_000;
 const TRY_AGAIN_MS = 2_000;
@@ -34,11 +29,8 @@ const KEEP_AFTER_MS = 1_500;
 /** `kept`: what this browser has of it is shown, the server has not answered yet. */
 export type Status = "loading" | "kept" | "ready" | "preview" | "missing" | "failed";
 
-interface Bounds {
-  before?: number;
-  after?: number;
-  around?: number;
-}
+/** One's chats; or the desk, whose chats one is no member of: nothing is unread there, and nothing is kept here. */
+export type Place = "chats" | "desk";
 
 export const useOpenChat = defineStore("open chat", () => {
   const chats = useChats();
@@ -46,13 +38,13 @@ export const useOpenChat = defineStore("open chat", () => {
   const session = useSession();
 
   const uri = ref("");
+  const place = ref<Place>("chats");
   const status = ref<Status>("loading");
   const timeline = shallowRef<Timeline | null>(null);
   const preview = shallowRef<RoomPreview | null>(null);
   const marks = shallowRef<Marks>(new Map());
   /** The line goes below the message of this number; null: there is none. */
   const unreadAfter = ref<number | null>(null);
-  /** A message to bring into view, once; a new object each time. */
   const target = shallowRef<{ number: number; isMarked: boolean } | null>(null);
   const isPaging = ref(false);
   /** How many events are missing here, while they are being read. */
@@ -63,14 +55,24 @@ export const useOpenChat = defineStore("open chat", () => {
   let head: Position | null = null;
   /** Events that come before there is anything to apply them to. */
   let early: AnyEvent[] = [];
-  let isReading = false;
-  let isAtNewest = true;
   /** Whether something has come since the reader looked away. */
   let isAway = false;
-  let opening = 0;
+  let seen = 0;
   let readTimer: ReturnType<typeof setTimeout> | undefined;
   let keepTimer: ReturnType<typeof setTimeout> | undefined;
   let typedAt = 0;
+
+  const opened: Opened = {
+    uri,
+    timeline,
+    target,
+    isPaging,
+    isReady: () => status.value === "ready",
+    isReading: false,
+    isAtNewest: true,
+    opening: 0,
+  };
+  const { showOlder, showNewer, goTo, goToNewest } = pagesOf(opened, become, catchUp);
 
   const chat = computed(() => chats.byUri.get(uri.value) ?? null);
   const waiting = computed(() => (timeline.value === null ? 0 : waitingIn(timeline.value)));
@@ -78,24 +80,28 @@ export const useOpenChat = defineStore("open chat", () => {
   // --- Opening ---------------------------------------------------------------------------------------------------
 
   /** `at`: the message to show, else where one had stopped reading, or the newest. */
-  async function load(chatUri: string, at: number | null = null): Promise<void> {
+  async function load(chatUri: string, at: number | null = null, where: Place = "chats"): Promise<void> {
     if (chatUri === uri.value && status.value === "ready") {
       await (at === null ? undefined : goTo(at));
       return;
     }
     const turn = leave();
     uri.value = chatUri;
-    const kept = at === null ? await keptPage(chatUri) : null;
-    if (turn === opening && kept !== null) {
+    place.value = where;
+    const kept = at === null && where === "chats" ? await keptPage(chatUri) : null;
+    if (turn === opened.opening && kept !== null) {
       timeline.value = begin(kept);
       status.value = "kept";
     }
-    while (turn === opening) {
+    while (turn === opened.opening) {
       try {
         await read(chatUri, at, turn);
         return;
       } catch (problem) {
-        if (turn !== opening || !(problem instanceof Refusal)) {
+        if (turn !== opened.opening) {
+          return; // Nobody waits for it any more.
+        }
+        if (!(problem instanceof Refusal)) {
           throw problem;
         }
         if (!problem.isForNow) {
@@ -111,21 +117,22 @@ export const useOpenChat = defineStore("open chat", () => {
   }
 
   async function read(chatUri: string, at: number | null, turn: number): Promise<void> {
-    isReading = true;
-    const found = chats.byUri.get(chatUri) ?? (await findChat(chatUri));
-    if (turn !== opening) {
+    opened.isReading = true;
+    const found = place.value === "desk" ? null : (chats.byUri.get(chatUri) ?? (await findChat(chatUri)));
+    if (turn !== opened.opening) {
       return;
     }
-    if ("joined" in found) {
+    if (found !== null && "joined" in found) {
       preview.value = found;
       status.value = "preview";
       return;
     }
     const page = await pageOf(chatUri, at === null ? {} : { around: at });
-    if (turn !== opening) {
+    if (turn !== opened.opening) {
       return;
     }
-    unreadAfter.value = found.unread > 0 && session.user !== null ? found.read_number : null;
+    unreadAfter.value =
+      found !== null && found.unread > 0 && session.user !== null ? found.read_number : null;
     become(page);
     status.value = "ready";
     if (at !== null) {
@@ -146,33 +153,30 @@ export const useOpenChat = defineStore("open chat", () => {
     return found;
   }
 
-  async function pageOf(chatUri: string, bounds: Bounds): Promise<MessagePage> {
-    return answerOf(
-      api.GET("/api/chats/{uri}/messages/", {
-        params: { path: { uri: chatUri }, query: { ...bounds, limit: PAGE_LENGTH } },
-      }),
-    );
-  }
-
   /** Puts a page in the place of everything, and on it what has happened since it was read. */
   function become(page: MessagePage): void {
     timeline.value = begin(page);
     position = page.position;
-    isReading = false;
-    isAtNewest = !page.has_newer;
-    const missed = early;
-    early = [];
-    missed.forEach(apply);
+    opened.isAtNewest = !page.has_newer;
+    catchUp();
     if (head !== null) {
       stand(uri.value, head, {});
     }
     keepSoon();
   }
 
+  function catchUp(): void {
+    opened.isReading = false;
+    const missed = early;
+    early = [];
+    missed.forEach(apply);
+  }
+
   /** Forgets the chat; what is still under way for it changes nothing any more. */
   function leave(): number {
     clearTimeout(readTimer);
     clearTimeout(keepTimer);
+    readTimer = keepTimer = undefined;
     uri.value = "";
     status.value = "loading";
     timeline.value = null;
@@ -185,10 +189,10 @@ export const useOpenChat = defineStore("open chat", () => {
     behind.value = 0;
     position = head = null;
     early = [];
-    isReading = false;
-    isAtNewest = true;
-    opening += 1;
-    return opening;
+    opened.isReading = false;
+    opened.isAtNewest = true;
+    opened.opening += 1;
+    return opened.opening;
   }
 
   // --- What comes in ---------------------------------------------------------------------------------------------
@@ -197,15 +201,15 @@ export const useOpenChat = defineStore("open chat", () => {
     if (event.chat !== uri.value) {
       return;
     }
-    if (isReading || timeline.value === null || position === null) {
+    if (opened.isReading || timeline.value === null || position === null) {
       early.push(event);
       return;
     }
     if (event.seq > position.seq) {
       position = { ...position, seq: event.seq };
       moveLine(event);
-      const changed = applyTo(timeline.value, event, isAtNewest);
-      timeline.value = isAtNewest ? trimOldest(changed, MOST_ON_PAGE) : changed;
+      const changed = applyTo(timeline.value, event, opened.isAtNewest);
+      timeline.value = opened.isAtNewest ? trimOldest(changed, MOST_ON_PAGE) : changed;
       behind.value = 0;
       keepSoon();
     }
@@ -229,7 +233,7 @@ export const useOpenChat = defineStore("open chat", () => {
     isFollowed.value = true;
     head = from;
     marks.value = raise(marks.value, marksOf(fresh));
-    if (from === null || position === null || isReading) {
+    if (from === null || position === null || opened.isReading) {
       return;
     }
     if (from.epoch !== position.epoch || from.seq > position.seq) {
@@ -245,14 +249,14 @@ export const useOpenChat = defineStore("open chat", () => {
   }
 
   async function startOver(): Promise<void> {
-    const turn = opening;
-    isReading = true;
+    const turn = opened.opening;
+    opened.isReading = true;
     const first = timeline.value?.messages[0];
-    const isNewest = isAtNewest || first === undefined;
-    while (turn === opening) {
+    const isNewest = opened.isAtNewest || first === undefined;
+    while (turn === opened.opening) {
       try {
         const page = await pageOf(uri.value, isNewest ? {} : { after: first.number - 1 });
-        if (turn === opening) {
+        if (turn === opened.opening) {
           become(page);
           behind.value = 0;
         }
@@ -284,11 +288,12 @@ export const useOpenChat = defineStore("open chat", () => {
   }
 
   function keepSoon(): void {
-    clearTimeout(keepTimer);
-    const [chatUri, turn] = [uri.value, opening];
-    keepTimer = setTimeout(() => {
+    const [chatUri, turn] = [uri.value, opened.opening];
+    keepTimer ??= setTimeout(() => {
+      keepTimer = undefined;
       const now = timeline.value;
-      if (turn === opening && now !== null && position !== null && now.reachesNewest) {
+      const isKept = place.value === "chats" && now?.reachesNewest === true;
+      if (turn === opened.opening && isKept && position !== null) {
         const messages = [...now.messages];
         void keepPage(chatUri, { messages, position, has_older: now.hasOlder, has_newer: false });
       }
@@ -297,100 +302,20 @@ export const useOpenChat = defineStore("open chat", () => {
 
   // --- Where the reader is ---------------------------------------------------------------------------------------
 
-  async function page(
-    make: (now: Timeline) => Bounds | null,
-    put: (now: Timeline, page: MessagePage) => Timeline,
-  ): Promise<void> {
-    const turn = opening;
-    const bounds = timeline.value === null || isPaging.value || isReading ? null : make(timeline.value);
-    if (bounds === null || status.value !== "ready") {
-      return;
-    }
-    isPaging.value = true;
-    try {
-      const more = await pageOf(uri.value, bounds);
-      const now = timeline.value;
-      if (turn === opening && now !== null) {
-        timeline.value = put(now, more);
-      }
-    } catch {
-      // Scrolling on asks again.
-    } finally {
-      if (turn === opening) {
-        isPaging.value = false;
-      }
-    }
-  }
-
-  async function showOlder(): Promise<void> {
-    await page(
-      ({ messages, hasOlder }) =>
-        hasOlder && messages[0] !== undefined ? { before: messages[0].number } : null,
-      (now, more) => {
-        const longer = extend(now, more);
-        isAtNewest &&= longer.messages.length <= MOST_ON_PAGE;
-        return trimNewest(longer, MOST_ON_PAGE);
-      },
-    );
-  }
-
-  async function showNewer(): Promise<void> {
-    await page(
-      ({ messages, reachesNewest }) => {
-        const last = messages.at(-1);
-        return !reachesNewest && last !== undefined ? { after: last.number } : null;
-      },
-      (now, more) => trimOldest(append(now, more), MOST_ON_PAGE),
-    );
-  }
-
-  /** Brings a message into view, from wherever it is. */
-  async function goTo(number: number, isMarked = true): Promise<void> {
-    const isHere = timeline.value?.messages.some((message) => message.number === number) ?? false;
-    if (!isHere) {
-      await jump({ around: number });
-    }
-    target.value = { number, isMarked };
-  }
-
-  /** Shows the newest messages: those that wait, or if there are more between, a fresh page. */
-  async function goToNewest(): Promise<void> {
-    if (timeline.value?.reachesNewest === true) {
-      timeline.value = trimOldest(revealIn(timeline.value), MOST_ON_PAGE);
-      isAtNewest = true;
-    } else {
-      await jump({});
-    }
-  }
-
-  async function jump(bounds: Bounds): Promise<void> {
-    const turn = opening;
-    isReading = true;
-    try {
-      const fresh = await pageOf(uri.value, bounds);
-      if (turn === opening) {
-        become(fresh);
-      }
-    } finally {
-      if (turn === opening) {
-        isReading = false;
-        const missed = early;
-        early = [];
-        missed.forEach(apply);
-      }
-    }
-  }
-
   /** Whether the reader is at the end, where what is posted glides in; and the last message that they have before them. */
   function look(isAtEnd: boolean, lastSeen: number | null): void {
-    isAtNewest = isAtEnd && timeline.value?.reachesNewest === true;
-    if (isAtNewest && waiting.value > 0 && timeline.value !== null) {
+    opened.isAtNewest = isAtEnd && timeline.value?.reachesNewest === true;
+    if (opened.isAtNewest && waiting.value > 0 && timeline.value !== null) {
       timeline.value = trimOldest(revealIn(timeline.value), MOST_ON_PAGE);
     }
     if (lastSeen !== null && document.hasFocus()) {
       isAway = false;
-      clearTimeout(readTimer);
-      readTimer = setTimeout(() => void markRead(lastSeen), READ_AFTER_MS);
+      seen = lastSeen;
+      // Not put off by what comes meanwhile: in a lively chat there is always something.
+      readTimer ??= setTimeout(() => {
+        readTimer = undefined;
+        void markRead(seen);
+      }, READ_AFTER_MS);
     }
   }
 
@@ -417,6 +342,7 @@ export const useOpenChat = defineStore("open chat", () => {
 
   return {
     uri,
+    place,
     status,
     timeline,
     preview,

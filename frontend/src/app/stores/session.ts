@@ -15,6 +15,16 @@ interface Session {
   readonly user: { id: number; username: string };
 }
 
+/** `invitation`: of the link, where signing up takes one; the versions are of the texts that were shown. */
+export interface NewPerson {
+  readonly username: string;
+  readonly email: string;
+  readonly password: string;
+  readonly invitation: string;
+  readonly terms_version: number | null;
+  readonly privacy_version: number | null;
+}
+
 export type Ending = "revoked" | "signed-out";
 
 const KEY = "parley.session";
@@ -51,24 +61,34 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  async function signIn(username: string, password: string): Promise<void> {
+  /** `code`: of the second factor, if the account has one. */
+  async function signIn(username: string, password: string, code = ""): Promise<void> {
+    const name = deviceName(navigator.userAgent);
     const answer = await answerOf(
-      api.POST("/auth/token/login/", { body: { username, password, name: deviceName(navigator.userAgent) } }),
+      api.POST("/auth/token/login/", { body: { username, password, code, name } }),
     );
-    const { id, username: name } = answer.user;
+    const { id, username: ownName } = answer.user;
     if (left.value !== null && left.value !== id) {
       await discardLeft();
     }
     forgetLeft();
     ending.value = null;
-    const next = { token: answer.auth_token, deviceId: answer.id, user: { id, username: name } };
+    const next = { token: answer.auth_token, deviceId: answer.id, user: { id, username: ownName } };
     keepValue(KEY, next);
     begin(next);
   }
 
-  async function signUp(username: string, email: string, password: string): Promise<void> {
-    await answerOf(api.POST("/auth/users/", { body: { username, password, email } }));
-    await signIn(username, password);
+  async function signUp(person: NewPerson): Promise<void> {
+    await answerOf(api.POST("/auth/users/", { body: person }));
+    await signIn(person.username, person.password);
+  }
+
+  /** As the server has it from now on. */
+  function rename(username: string): void {
+    if (session.value !== null) {
+      session.value = { ...session.value, user: { ...session.value.user, username } };
+      keepValue(KEY, session.value);
+    }
   }
 
   async function readMe(): Promise<Me> {
@@ -117,5 +137,5 @@ export const useSession = defineStore("session", () => {
     localStorage.removeItem(LEFT_KEY);
   }
 
-  return { session, user, me, ending, left, load, signIn, signUp, signOut, end, readMe, discardLeft };
+  return { session, user, me, ending, left, load, signIn, signUp, signOut, end, rename, readMe, discardLeft };
 });
