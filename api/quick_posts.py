@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 PATH = re.compile(r"/api/chats/([A-Za-z0-9_.-]{1,64})/messages/")
 
 _TOKEN = re.compile(rb"[Tt]oken ([A-Za-z0-9]{1,256})")
-_JSON = frozenset((b"application/json", b"application/json; charset=utf-8"))
-_ANY = frozenset((b"*/*", b"application/json", b"application/json, */*"))
+_JSON = frozenset((b"application/json", b"application/json;charset=utf-8"))
+_ANY = frozenset((b"*/*", b"application/json", b"application/json,*/*", b"application/json,text/plain,*/*"))
 _LENGTH = re.compile(rb"[0-9]{1,9}")
-# Those that mean nothing to the view, and those that are read here.
+# Those that mean nothing to the view: what programs say of themselves, and what proxies add.
 _HARMLESS = frozenset(
-    (b"host", b"user-agent", b"accept-encoding", b"accept-language", b"connection", b"x-request-id")
+    b"host user-agent accept-encoding accept-language cache-control connection dnt pragma priority x-request-id "
+    b"via x-real-ip x-request-start connect-time total-route-time traceparent tracestate x-amzn-trace-id "
+    b"cdn-loop cf-connecting-ip cf-ipcountry cf-ray cf-visitor".split()
 )
 _READ = frozenset((b"authorization", b"content-type", b"content-length", b"accept", b"idempotency-key"))
 
@@ -74,8 +76,8 @@ def ordinary(scope: Any) -> QuickPost | None:
     length = read.get(b"content-length", b"")
     if (
         token is None
-        or read.get(b"content-type") not in _JSON
-        or read.get(b"accept", b"*/*") not in _ANY
+        or _plain(read.get(b"content-type", b"")) not in _JSON
+        or _plain(read.get(b"accept", b"*/*")) not in _ANY
         or not _LENGTH.fullmatch(length)
         or int(length) > settings.MAX_BODY_BYTES
     ):
@@ -83,6 +85,10 @@ def ordinary(scope: Any) -> QuickPost | None:
     key = read.get(b"idempotency-key")
     address = str((scope.get("client") or [""])[0])
     return QuickPost(found[1], address, token[1].decode(), None if key is None else key.decode("latin-1"))
+
+
+def _plain(value: bytes) -> bytes:
+    return value.replace(b" ", b"").lower()
 
 
 class QuickPosts:

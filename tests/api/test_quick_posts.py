@@ -233,6 +233,15 @@ def test_what_is_out_of_the_ordinary_is_the_views(strange: Ask) -> None:
     assert ordinary(strange.scope) is None
 
 
+def test_what_programs_and_proxies_add_is_ordinary() -> None:
+    for more in (
+        {b"accept": b"application/json, text/plain, */*", b"user-agent": b"axios/1.7"},
+        {b"content-type": b"application/json; charset=UTF-8", b"accept": b"*/*"},
+        {b"via": b"1.1 router", b"x-request-start": b"1", b"connect-time": b"0", b"total-route-time": b"0"},
+    ):
+        assert ordinary(replace(USUAL, saying=(*more.items(),)).scope) is not None
+
+
 @pytest.mark.parametrize("name", [b"authorization", b"host", b"x-request-id"])
 def test_a_header_that_is_there_twice_is_the_views(name: bytes) -> None:
     scope = USUAL.scope

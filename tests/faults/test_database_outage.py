@@ -86,7 +86,10 @@ async def assert_is_put_off(server: LiveServer, http: httpx.AsyncClient, person:
         assert "connect" in json.loads(await socket.recv())
         assert json.loads(await socket.recv()) == {"id": 2, "error": TEMPORARY}
     assert (await http.get("/healthz")).status_code == 200
-    readiness = await http.get("/readyz")
+    # What probes were told a second ago, others are told too.
+    async with asyncio.timeout(2):
+        while (readiness := await http.get("/readyz")).status_code == 200:
+            await asyncio.sleep(0.1)
     assert (readiness.status_code, readiness.json()["status"]) == (503, "unready")
 
 
