@@ -1,7 +1,8 @@
 """How often one may do a thing: counted per minute in the shared cache, so that it holds across processes.
 
 A process takes a few counts in advance, a twentieth of what a minute allows, so that a busy subject does not cost a
-round trip each time; what it has not spent when it ends is lost to that minute, so it never has more than that. With the shared cache down each process counts for itself: a limit is no reason to refuse a post.
+round trip each time; what it has not spent when it ends is lost to that minute, so it never has more than that. With the
+shared cache down each process counts for itself: a limit is no reason to refuse a post.
 """
 
 import logging
