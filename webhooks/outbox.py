@@ -1,7 +1,7 @@
 """The outbox: sends what we owe contacts, in order for each, for many side by side, as fast as platforms allow.
 
-A delivery is sent at least once: repeated only where a process ended between the platform's answer and our record. Such
-a delivery's `lost` counts how often that may have been.
+A delivery is sent at least once: repeated only where the platform's answer did not reach us, or a process ended between
+it and our record. A delivery's `lost` counts how often that may have been.
 """
 
 import asyncio
@@ -132,7 +132,7 @@ class Outbox:
             async with asyncio.timeout(settings.WORKER_LEASE_S * SEND_WITHIN):
                 return await platform.send(self._client, outgoing)
         except TimeoutError:
-            return RetryAt(None, "The platform did not answer in time.")
+            return RetryAt(None, "The platform did not answer in time.", is_unknown=True)
         except Exception as error:
             # The adapter's defect; its text may hold anything.
             logger.exception("Delivery %d could not be sent.", owed.delivery.pk)
@@ -163,7 +163,12 @@ class Outbox:
                 reason=outcome.reason,
             )
         return await self._threads.run(
-            record_retry, owed, seconds=seconds, reason=outcome.reason, sent=outcome.sent
+            record_retry,
+            owed,
+            seconds=seconds,
+            reason=outcome.reason,
+            sent=outcome.sent,
+            is_unknown=outcome.is_unknown,
         )
 
     # For the inbox: losable

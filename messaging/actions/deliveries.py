@@ -125,8 +125,10 @@ def record_sent(owed: Owed, *, external_ids: Sequence[str]) -> bool:
     return _record(owed, Delivery.State.SENT, external_ids=external_ids)
 
 
-def record_retry(owed: Owed, *, seconds: float, reason: str, sent: Sequence[str]) -> bool:
-    """It is tried again in `seconds`, or given up a day after it was written."""
+def record_retry(
+    owed: Owed, *, seconds: float, reason: str, sent: Sequence[str], is_unknown: bool = False
+) -> bool:
+    """It is tried again in `seconds`, or given up a day after it was written. `is_unknown`: it may have been sent."""
     if timezone.now() - owed.delivery.created_at > GIVE_UP_AFTER:
         return record_refused(owed, code="gave_up", reason=reason)
     SENDS.labels(owed.contact.platform, "retry").inc()
@@ -138,6 +140,7 @@ def record_retry(owed: Owed, *, seconds: float, reason: str, sent: Sequence[str]
             leased_until=None,
             due_at=timezone.now() + timedelta(seconds=seconds),
             reason=reason[:300],
+            lost=F("lost") + int(is_unknown),
             external_ids=list(sent),
         )
     )

@@ -33,11 +33,11 @@ async def test_a_refused_try_comes_again_and_holds_up_what_follows(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "FIRST_RETRY_S", 0.1)
-    worker.paper.answers.extend([RetryAt(0.1, "busy"), RetryAt(None, "busy")])
+    worker.paper.answers.extend([RetryAt(0.1, "busy"), RetryAt(None, "silence", is_unknown=True)])
     await worker.take(arrival("ada", "one"), arrival("ada", "two"))
     assert worker.paper.texts("ada") == ["one", "two"]
-    attempts = [row async for row in Delivery.objects.order_by("pk").values_list("attempts", flat=True)]
-    assert attempts == [3, 1]
+    tries = [row async for row in Delivery.objects.order_by("pk").values_list("attempts", "lost")]
+    assert tries == [(3, 1), (1, 0)], "what may have arrived is counted"
 
 
 async def test_parts_that_got_through_are_not_sent_again(worker: Worker) -> None:

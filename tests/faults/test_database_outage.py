@@ -88,7 +88,7 @@ async def assert_is_put_off(server: LiveServer, http: httpx.AsyncClient, person:
     assert (await http.get("/healthz")).status_code == 200
     # What probes were told a second ago, others are told too.
     async with asyncio.timeout(2):
-        while (readiness := await http.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - another process
+        while (readiness := await http.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.1)
     assert (readiness.status_code, readiness.json()["status"]) == (503, "unready")
 

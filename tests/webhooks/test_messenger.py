@@ -221,7 +221,7 @@ async def test_the_window(messenger: FakeMessenger, send: Any) -> None:
         ("429", RetryAt(None, "Calls to this api have exceeded the rate limit.", whole_account=True)),
         ("403", Refused("unreachable", "This person isn't available right now.", unreachable=True)),
         ("500", RetryAt(None, "Service temporarily unavailable")),
-        ("html", RetryAt(None, "Messenger answered 502 without JSON.")),
+        ("html", RetryAt(None, "Messenger answered 502 without JSON.", is_unknown=True)),
     ],
 )
 async def test_what_goes_wrong(messenger: FakeMessenger, send: Any, kind: str, outcome: SendOutcome) -> None:

@@ -173,8 +173,8 @@ async def test_pictures_files_and_cards(telegram: FakeTelegram, send: Any) -> No
         ("403", {}, Refused("unreachable", "Forbidden: bot was blocked by the user", unreachable=True)),
         ("400", {}, Refused("unreachable", "Bad Request: chat not found", unreachable=True)),
         ("500", {}, RetryAt(None, "Internal Server Error")),
-        ("html", {}, RetryAt(None, "Telegram answered 502 without JSON.")),
-        ("slow", {"wait_s": 0.5}, RetryAt(None, "No answer: TimeoutError.")),
+        ("html", {}, RetryAt(None, "Telegram answered 502 without JSON.", is_unknown=True)),
+        ("slow", {"wait_s": 0.5}, RetryAt(None, "No answer: TimeoutError.", is_unknown=True)),
     ],
 )
 async def test_what_goes_wrong(

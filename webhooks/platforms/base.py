@@ -50,13 +50,15 @@ class Sent:
 @dataclass(frozen=True)
 class RetryAt:
     """Not now: again in `seconds`, if the platform named a time, else after a back-off. `whole_account`: nothing else
-    of this account is sent before then either. `sent` are the parts that got through.
+    of this account is sent before then either. `sent` are the parts that got through. `is_unknown`: there was no answer,
+    so that the platform may have done it all the same.
     """
 
     seconds: float | None
     reason: str
     whole_account: bool = False
     sent: tuple[str, ...] = ()
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True)

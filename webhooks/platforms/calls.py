@@ -11,11 +11,18 @@ from django.conf import settings
 
 MAX_ANSWER_BYTES = 1024 * 1024
 CONNECT_S = 5.0
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 _TOKEN_IN_PATH = re.compile(r"bot\d+:[A-Za-z0-9_-]+")
 
 
 class CallFailed(Exception):
-    """No answer: whether the platform has done it, nobody knows. The text has no address in it, so no secret either."""
+    """No answer. The text has no address in it, so no secret either. `may_be_done`: unless the platform was not even
+    reached, nobody knows whether it has done what it was asked.
+    """
+
+    def __init__(self, text: str, *, may_be_done: bool = True) -> None:
+        super().__init__(text)
+        self.may_be_done = may_be_done
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ async def fetch(
             return response.status_code, bytes(found)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         # The error itself may name the address, in which Telegram wants the token.
-        raise CallFailed(f"No answer: {type(error).__name__}.") from None
+        may_be_done = not isinstance(error, _NOT_REACHED)
+        raise CallFailed(f"No answer: {type(error).__name__}.", may_be_done=may_be_done) from None
 
 
 def without_secrets(text: object, *secrets: str) -> str:

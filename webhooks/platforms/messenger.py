@@ -293,7 +293,7 @@ async def _send(
     try:
         answer = await ask(client, page, "POST", f"{page.page_id}/messages", **request)
     except CallFailed as failure:
-        return RetryAt(None, str(failure), sent=sent)
+        return RetryAt(None, str(failure), sent=sent, is_unknown=failure.may_be_done)
     except GraphRefused as refusal:
         return _outcome_of(page, refusal, sent)
     message_id = answer.get("message_id")

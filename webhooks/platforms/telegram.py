@@ -256,7 +256,7 @@ async def _do(
     try:
         result = await ask(client, account, each.method, {**(chat or {}), **each.params}, each.files)
     except CallFailed as failure:
-        return RetryAt(None, str(failure), sent=sent)
+        return RetryAt(None, str(failure), sent=sent, is_unknown=failure.may_be_done)
     except TelegramRefused as refusal:
         said = refusal.sentence.lower()
         if "message is not modified" in said:
