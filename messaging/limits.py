@@ -1,7 +1,7 @@
 """How often one may do a thing: counted per minute in the shared cache, so that it holds across processes.
 
 A process takes a few counts in advance, a twentieth of what a minute allows, so that a busy subject does not cost a
-round trip each time. With the shared cache down each process counts for itself: a limit is no reason to refuse a post.
+round trip each time; what it has not spent when it ends is lost to that minute, so it never has more than that. With the shared cache down each process counts for itself: a limit is no reason to refuse a post.
 """
 
 import logging
@@ -19,6 +19,7 @@ logger = logging.getLogger("parley.limits")
 
 WINDOW_S = 60
 SHARES = 20
+STRIPES = 64
 # How long a shared cache that failed is left alone: nobody waits for its time-out again and again.
 AVOID_S = 5.0
 
@@ -28,23 +29,33 @@ class _Limits:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._taking = [threading.Lock() for _ in range(STRIPES)]
         self._window = 0
         self._in_hand: dict[str, int] = {}
         self._avoid_until = 0.0
 
     def take(self, key: str, window: int, per_minute: int) -> bool:
+        if self._spend_in_hand(key, window):
+            return True
+        # One thread at a time takes for a key: all of them at once would take most of the minute.
+        with self._taking[hash(key) % STRIPES]:
+            if self._spend_in_hand(key, window):
+                return True
+            share = max(1, per_minute // SHARES)
+            granted = min(share, per_minute + share - self._count(f"limit:{key}:{window}", share))
+            with self._lock:
+                if granted > 1 and window == self._window:
+                    self._in_hand[key] = granted - 1
+            return granted > 0
+
+    def _spend_in_hand(self, key: str, window: int) -> bool:
         with self._lock:
             if window != self._window:
                 self._window, self._in_hand = window, {}
-            if (left := self._in_hand.get(key, 0)) > 0:
+            left = self._in_hand.get(key, 0)
+            if left > 0:
                 self._in_hand[key] = left - 1
-                return True
-        share = max(1, per_minute // SHARES)
-        granted = min(share, per_minute + share - self._count(f"limit:{key}:{window}", share))
-        with self._lock:
-            if granted > 1:
-                self._in_hand[key] = self._in_hand.get(key, 0) + granted - 1
-        return granted > 0
+            return left > 0
 
     def _count(self, key: str, share: int) -> int:
         if time.monotonic() >= self._avoid_until:
