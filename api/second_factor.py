@@ -20,6 +20,7 @@ from messaging.actions.second_factor import (
 from messaging.commands import OfferSecondFactor, ProveSecondFactor
 from messaging.events import Moment, Shape
 
+PROOF = body_of(ProveSecondFactor)
 REFUSES = {400: "`invalid_code`, `invalid_password`", 429: "`too_many`, `too_many_logins`"}
 
 
@@ -64,7 +65,7 @@ class OwnSecondFactor(Resource):
 
     @operation(
         "Remove it: the password alone signs in again; all other devices are signed out",
-        body=body_of(ProveSecondFactor),
+        body=PROOF,
         answers={204: None},
         refuses=REFUSES,
     )
@@ -76,7 +77,7 @@ class OwnSecondFactor(Resource):
 class OwnSecondFactorProof(Resource):
     @operation(
         "Turn it on with the phone's first code: every log-in takes one from now on; all other devices are signed out",
-        body=body_of(ProveSecondFactor),
+        body=PROOF,
         answers={200: RecoveryCodes},
         refuses=REFUSES | {409: "`second_factor_exists`"},
     )
@@ -87,7 +88,7 @@ class OwnSecondFactorProof(Resource):
 class OwnRecoveryCodes(Resource):
     @operation(
         "Get new recovery codes in place of those there were",
-        body=body_of(ProveSecondFactor),
+        body=PROOF,
         answers={200: RecoveryCodes},
         refuses=REFUSES,
     )
