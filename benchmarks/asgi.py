@@ -20,7 +20,6 @@ _COLUMNS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
     ("32 in flight, deliveries/s", "in-flight", "value", thousands),
     ("delivered", "in-flight", "delivered", delivered),
     ("order", "in-flight", "order", words),
-    ("strangers", "in-flight", "other_cores", percent),
 )
 
 
@@ -30,24 +29,28 @@ def is_of(results: Results) -> bool:
 
 
 def table(results: Results) -> list[list[str]]:
-    """A row for each server, a row of titles first."""
-    titles = ["server", *(title for title, _, _, _ in _COLUMNS), "runs"]
-    return [titles, *(_row(results, peer.key) for peer in ASGI if peer.key in results.peers)]
+    """A row for each server that was measured, a row of titles first. *Strangers* are those of its worst measurement."""
+    titles = ["server", *(title for title, _, _, _ in _COLUMNS), "strangers", "runs"]
+    return [titles, *(row for peer in ASGI if (row := _row(results, peer.key)))]
 
 
 def _row(results: Results, peer: str) -> list[str]:
     measured = {each.key: results.of(each, peer) for each in ALL if each.key in SCENARIOS}
-    done: dict[str, list[Facts]] = {
-        key: [each.facts for each in runs if not each.failure] for key, runs in measured.items()
-    }
-    cells = [_cell(done[scenario], fact, shown) for _, scenario, fact, shown in _COLUMNS]
-    return [results.peers[peer], *cells, str(max(map(len, measured.values())))]
+    done = {key: [each.facts for each in runs if not each.failure] for key, runs in measured.items()}
+    if not any(measured.values()):
+        return []
+    cells = [
+        "failed" if measured[scenario] and not done[scenario] else _cell(done[scenario], fact, shown)
+        for _, scenario, fact, shown in _COLUMNS
+    ]
+    strangers = max((facts["other_cores"] for runs in done.values() for facts in runs), default=0.0)
+    return [results.peers[peer], *cells, percent(strangers), str(max(map(len, measured.values())))]
 
 
 def _cell(done: list[Facts], fact: str, shown: Callable[[Any], str]) -> str:
     values = [each[fact] for each in done if each.get(fact) is not None]
     if not values:
-        return "failed" if not done else ""
+        return ""
     if isinstance(values[0], str):
         return shown(max(values, key=len))
     return shown(min(values) if fact == "delivered" else median_of(done, fact))

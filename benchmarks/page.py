@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import asgi, pip
 from benchmarks.peer import ROOT, Missing
 from benchmarks.plot import PANELS
-from benchmarks.report import Results, as_markdown, made_when, markdown_table, median_of
+from benchmarks.report import Results, as_markdown, markdown_table, median_of
 from benchmarks.scenario import Scenario
 from benchmarks.scenarios import SCENARIOS
 
@@ -30,7 +30,7 @@ def write(runs: Sequence[Results], cache: Path) -> None:
         if asgi.is_of(run):
             table = "\n".join(markdown_table(asgi.table(run)))
             about = "\n".join(f"- {name}: {value}" for name, value in run.about.items())
-            _put("asgi", f"{about}\n\n{table}\n\n{made_when(run)}\n")
+            _put("asgi", f"{about}\n\n{table}\n")
 
 
 def _put(name: str, text: str) -> None:

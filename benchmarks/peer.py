@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from benchmarks.generator import Failed, Generator, Pids, Publisher
 from benchmarks.machine import Cores, pinned
 from benchmarks.script import Script
@@ -142,7 +144,19 @@ def started(
             time.sleep(0.05)
         yield process
     finally:
+        # What it has started would outlive it: granian's and nginx's workers do.
+        started_by_it = _children(process.pid)
         process.kill()
+        for child in started_by_it:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def daphne(application: str) -> list[str]:
