@@ -100,6 +100,9 @@ class LiveConnection:
         if len(self._waiting) > MAX_WAITING_COMMANDS:
             self.close(Close.TOO_MANY_COMMANDS)
         elif self._waiting and self._worker is None:
+            if not self._refused:
+                # They have said who they are. How long we take to see to it is not theirs to answer for.
+                self._patience.cancel()
             self._worker = asyncio.create_task(self._work())
 
     async def room(self) -> None:

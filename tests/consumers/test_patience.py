@@ -3,17 +3,19 @@ or do not read. It has less patience here than it has for people.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from messaging.actions.accounts import create_token
 from messaging.actions.messages import Post
-from messaging.models import Token
+from messaging.models import Ticket, Token
 from tests.consumers.raw import RawClient
 from tests.consumers.sdk import Sdk
 from tests.consumers.stage import Actor, Cast, Stage, new_room, post_together
@@ -40,6 +42,30 @@ async def new_tickets(stage: Stage, actor: Actor, count: int) -> list[str]:
 def test_who_never_connects_is_sent_away(stage: Stage) -> None:
     with RawClient(stage) as stranger:
         assert stranger.close_said() == (3502, "stale")
+
+
+@pytest.mark.needs_postgres
+async def test_who_says_who_they_are_may_wait_for_us(stage: Stage, cast: Cast) -> None:
+    """Longer than they may wait before they say so."""
+    (ticket,) = await new_tickets(stage, cast.alice, 1)
+    held, let_go = threading.Event(), threading.Event()
+    holding = asyncio.create_task(stage.act(hold_tickets, held, let_go))
+
+    def connect() -> None:
+        with RawClient(stage) as alice:
+            held.wait(10)
+            threading.Timer(1.0, let_go.set).start()
+            assert "connect" in alice.ask_for("connect", token=ticket)
+
+    await asyncio.to_thread(connect)
+    await holding
+
+
+def hold_tickets(held: threading.Event, let_go: threading.Event) -> None:
+    with transaction.atomic():
+        assert list(Ticket.objects.select_for_update())
+        held.set()
+        let_go.wait(10)
 
 
 def test_who_was_refused_and_stays_is_sent_away(stage: Stage) -> None:
