@@ -10,6 +10,8 @@ What keeps that safe:
   to the transport, and everything after it too until that has run empty. Nobody else writes to that transport.
 - The write goes through the socket object, not through the number of its descriptor. A closed object refuses; a
   number may already belong to the next connection.
+- Who keeps `direct` of many wires sends to none of them after any has ceased to be direct without looking again
+  (`consumers.wire.Turns`), and lets go of a follower's when it goes.
 - `lost()` is called by the protocol's `connectionLost`, synchronously, before anybody else hears of it.
 
 Three attributes of Twisted's transport that it does not document are used here and nowhere else (`dataBuffer`,
@@ -23,7 +25,7 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.internet.tcp import Server as TcpTransport
 from zope.interface import implementer
 
-from consumers.wire import check_close
+from consumers.wire import Turns, check_close
 
 # Twisted tells when its buffer has run empty, not when it has shrunk.
 LOOK_AGAIN_S = 0.05
@@ -38,12 +40,12 @@ class DaphneWire:
 
     __slots__ = (
         "_emptied",
-        "_is_direct",
         "_kernel_send",
         "_lost",
         "_send_close",
         "_transport",
         "_waits",
+        "direct",
         "is_open",
         "on_lost",
     )
@@ -59,7 +61,7 @@ class DaphneWire:
         # Something is buffered.
         self._waits = False
         # Open and nothing buffered: what an application sends goes to the kernel.
-        self._is_direct = False
+        self.direct: Callable[[bytes], int] | None = None
         self._emptied: asyncio.Event | None = None
 
     @staticmethod
@@ -76,16 +78,16 @@ class DaphneWire:
         return waiting
 
     def send(self, frames: bytes) -> int:
-        if not self._is_direct:
+        if self.direct is None:
             return self.write(frames) if self.is_open else 0
         try:
-            taken = self._kernel_send(frames)
+            taken = self.direct(frames)
         except OSError:
             # Full or broken; the transport waits for the first and ends the connection for the second.
             taken = 0
         if taken == len(frames):
             return 0
-        return self._leave_to_transport(frames[taken:])
+        return self.send_rest(frames[taken:])
 
     def write(self, data: bytes) -> int:
         """For the protocol: the same, whether applications may send or not."""
@@ -96,10 +98,11 @@ class DaphneWire:
             taken = self._kernel_send(data)
         except OSError:
             taken = 0
-        return 0 if taken == len(data) else self._leave_to_transport(data[taken:])
+        return 0 if taken == len(data) else self.send_rest(data[taken:])
 
-    def _leave_to_transport(self, rest: bytes) -> int:
-        self._waits, self._is_direct = True, False
+    def send_rest(self, rest: bytes) -> int:
+        self._waits = True
+        self._turn()
         self._transport.write(rest)
         self._transport.registerProducer(self, False)
         return self.buffered
@@ -124,11 +127,19 @@ class DaphneWire:
     def open(self) -> None:
         """The handshake has been answered."""
         self.is_open = not self._lost
-        self._is_direct = self.is_open and not self._waits
+        self._turn()
+
+    def _turn(self) -> None:
+        """Direct or not, after what that depends on has changed."""
+        direct = self._kernel_send if self.is_open and not self._waits else None
+        if direct is not self.direct:
+            self.direct = direct
+            Turns.count += 1
 
     def shut(self) -> None:
         """A close frame has been sent."""
-        self.is_open = self._is_direct = False
+        self.is_open = False
+        self._turn()
 
     def end(self) -> None:
         """Nothing more will be written: the other side reads to the end, and may still send."""
@@ -148,7 +159,7 @@ class DaphneWire:
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's word for "the buffer has run empty"
         if self._waits and not self.buffered:
             self._waits = False
-            self._is_direct = self.is_open
+            self._turn()
             self._transport.unregisterProducer()
             self._wake()
 

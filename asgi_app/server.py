@@ -60,6 +60,9 @@ LOOK_AGAIN_S = 0.05
 CLEAN_UP_S = 2.0
 BELL_S = 1.0
 
+# See `gc.set_threshold`.
+COLLECT_AFTER = (20_000, 20, 20)
+
 
 class Server(daphne.Server):
     """Daphne's server with an end, bounds and wires."""
@@ -98,6 +101,9 @@ class Server(daphne.Server):
         # time that they take.
         gc.collect()
         gc.freeze()
+        # And what a connection needs stays as long as it does: by Python's own measure it is looked through ten times as often
+        # while everybody reconnects, and nobody is served meanwhile.
+        gc.set_threshold(*COLLECT_AFTER)
         reactor.run(installSignalHandlers=False)
 
     def listen_success(self, port: Any) -> None:

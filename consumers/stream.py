@@ -8,6 +8,8 @@ Invariants:
 - An event's `ends` is obeyed before anything later is framed: that follower is sent that event and nothing after it.
 - Frames are joined until `flush`, which the hub calls once a turn of the event loop; never across the moment when a
   follower comes or goes.
+- Frames go by what each wire says is the direct way (`Wire.direct`), kept until any wire of the process has turned or a
+  follower of this stream has come or gone.
 - A follower leaves synchronously (`forget`), in the server's own notice that its socket is lost.
 """
 
@@ -21,7 +23,7 @@ from consumers.encodings import Dialect, JoinOrLeave
 from consumers.lag import Lag
 from consumers.protocol import Close, Cut
 from consumers.recent import Recent
-from consumers.wire import Wire
+from consumers.wire import Turns, Wire
 from messaging.commands import FEED_URI
 from messaging.queries.events import Encoded
 
@@ -97,6 +99,15 @@ class _Joining:
         self.kept.clear()
 
 
+@dataclass(slots=True)
+class _Ways:
+    """How frames reach the followers of one dialect, as long as `turns` is what `Turns.count` says."""
+
+    turns: int
+    direct: dict[Callable[[bytes], int], Follower]
+    others: list[Follower]
+
+
 class Stream:
     """See the module. `head` is the last seq sent (None: no follower has read it yet), `known_head` the last one that
     the log is known to have."""
@@ -127,6 +138,7 @@ class Stream:
         self._early: dict[int, Encoded] = {}
         self.recent = Recent()
         self._outbox: dict[Dialect, list[bytes]] = {}
+        self._ways: dict[Dialect, _Ways] = {}
 
     @property
     def uri(self) -> str:
@@ -180,6 +192,7 @@ class Stream:
 
     def _admit(self, follower: Follower) -> None:
         self.flush()
+        self._ways.pop(follower.dialect, None)
         self._live.setdefault(follower.dialect, {})[follower] = None
 
     def forget(self, follower: Follower) -> None:
@@ -187,6 +200,7 @@ class Stream:
         self._joining.pop(follower, None)
         self._ahead.pop(follower, None)
         self._watching_presence.pop(follower, None)
+        self._ways.pop(follower.dialect, None)
         if (group := self._live.get(follower.dialect)) is not None:
             group.pop(follower, None)
         if self.deserted:
@@ -314,14 +328,37 @@ class Stream:
         outbox, self._outbox = self._outbox, {}
         slow: list[Follower] = []
         for dialect, frames in outbox.items():
-            followers = list(self._live.get(dialect, ()))
-            self._counters.deliveries += len(followers) * len(frames)
+            self._counters.deliveries += len(self._live.get(dialect, ())) * len(frames)
             for joined in _joined(frames):
-                slow += [each for each in followers if each.wire.send(joined) > SLOW_ABOVE_BYTES]
-                if slow:
-                    followers = [each for each in followers if each not in slow]
+                self._send_to_all(dialect, joined, slow)
         for follower in slow:
             self._close_slow(follower)
+
+    def _send_to_all(self, dialect: Dialect, joined: bytes, slow: list[Follower]) -> None:
+        """Nothing more to those who are slow, and those whom this is too much for become slow."""
+        ways = self._ways_to(dialect)
+        size = len(joined)
+        # Nothing but what a send needs is touched for each of thousands of sockets: memory is what this loop waits for.
+        for send in ways.direct:
+            try:
+                taken = send(joined)
+            except OSError:
+                # Full or broken: the transport waits for the first and ends the connection for the second.
+                taken = 0
+            if taken != size and ways.direct[send].wire.send_rest(joined[taken:]) > SLOW_ABOVE_BYTES:
+                slow.append(ways.direct[send])
+        for follower in ways.others:
+            if follower not in slow and follower.wire.send(joined) > SLOW_ABOVE_BYTES:
+                slow.append(follower)
+
+    def _ways_to(self, dialect: Dialect) -> _Ways:
+        ways = self._ways.get(dialect)
+        if ways is None or ways.turns != Turns.count:
+            followers = self._live.get(dialect, {})
+            direct = {send: each for each in followers if (send := each.wire.direct) is not None}
+            others = [each for each in followers if each.wire.direct is None]
+            ways = self._ways[dialect] = _Ways(Turns.count, direct, others)
+        return ways
 
     def _send_alone(self, follower: Follower, frame: bytes) -> None:
         if frame and follower.wire.send(frame) > SLOW_ABOVE_BYTES:

@@ -1,7 +1,7 @@
 """Does together what comes together: requests that arrive while the last batch is at the database are the next one.
 
-What comes alone is done alone, at once. What a batch leaves out, or all of it if the batch fails, is done one by one,
-so that one's trouble is nobody else's.
+What comes in one turn of the event loop comes together. What comes alone is done alone, at once. What a batch leaves
+out, or all of it if the batch fails, is done one by one, so that one's trouble is nobody else's.
 """
 
 import asyncio
@@ -65,8 +65,10 @@ class Together(Generic[Item, Answer]):
     async def do(self, item: Item) -> Answer:
         """What `alone` returns or raises. Cancelling the caller does not cancel what was asked."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            # A turn of the loop later: what comes in the same turn is in the same batch.
+            asyncio.get_running_loop().call_soon(self._begin)
         self._waiting.append((item, future))
-        self._begin()
         return await future
 
     def _begin(self) -> None:

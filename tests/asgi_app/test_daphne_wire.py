@@ -10,7 +10,7 @@ from twisted.internet.tcp import Server as TcpTransport
 from twisted.internet.testing import MemoryReactor
 
 from asgi_app.daphne_wire import DaphneWire
-from consumers.wire import text_frame
+from consumers.wire import Turns, text_frame
 from tests.asgi_app.conftest import PLAIN_DAPHNE, ServerProcess
 from tests.asgi_app.raw import CLOSE, TEXT, RawSocket, wait_for
 
@@ -146,7 +146,19 @@ def test_twisted_still_means_by_its_private_names_what_the_wire_reads() -> None:
         transport = TcpTransport(ours, protocol, ("127.0.0.1", 1), listening_port, 0, reactor=reactor)
         protocol.makeConnection(transport)
         wire = DaphneWire(transport, send_close=lambda code, reason: None)
+        turns = [Turns.count]
+
+        def is_direct() -> bool:
+            return wire.direct is not None
+
+        def has_turned() -> bool:
+            turns.append(Turns.count)
+            return turns[-1] > turns[-2]
+
+        assert not is_direct()
         wire.open()
+        assert is_direct()
+        assert has_turned()
         assert DaphneWire.fits(transport)
         theirs.setblocking(False)
         received = b""
@@ -169,12 +181,21 @@ def test_twisted_still_means_by_its_private_names_what_the_wire_reads() -> None:
             elif number % 3 == 1:
                 transport.doWrite()
         assert wire.buffered > 1_000_000
+        assert not is_direct()
+        assert has_turned()
         while wire.buffered:
             read_some(30_000)
             transport.doWrite()
             in_the_kernel = len(sent) - len(received) - wire.buffered
             assert 0 <= in_the_kernel < 1_000_000
         assert not reactor.writers
+        assert is_direct()
+        assert has_turned()
         while len(received) < len(sent):
             read_some(1 << 20)
         assert received == sent
+        wire.shut()
+        assert not is_direct()
+        assert has_turned()
+        wire.lost()
+        assert not has_turned()

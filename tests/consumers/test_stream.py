@@ -20,6 +20,7 @@ from consumers.stream import (
     Counters,
     Stream,
 )
+from consumers.wire import Turns
 from messaging.queries.events import Encoded
 
 USERS = (1, 2)
@@ -57,12 +58,33 @@ class TestWire:
         self.said = b""
         self.more = asyncio.Event()
 
+    @property
+    def direct(self) -> Callable[[bytes], int] | None:
+        return self._take if self.is_open and not self.buffered else None
+
+    def _take(self, frame: bytes) -> int:
+        assert self.direct is not None, "the direct way is closed by now"
+        self.writes += 1
+        if self.is_deaf:
+            raise BlockingIOError
+        self.said += frame
+        self.more.set()
+        return len(frame)
+
     def send(self, frame: bytes) -> int:
         if self.is_open:
             self.writes += 1
+            if self.is_deaf:
+                return self.send_rest(frame)
             self.said += frame
             self.more.set()
-            self.buffered += len(frame) if self.is_deaf else 0
+        return self.buffered
+
+    def send_rest(self, rest: bytes) -> int:
+        self.said += rest
+        self.more.set()
+        self.buffered += len(rest)
+        Turns.count += 1
         return self.buffered
 
     async def drained(self, below_bytes: int = 0) -> None:
@@ -95,6 +117,7 @@ class Socket:
     def close(self, close: Close) -> None:
         self.closes.append(close)
         self.wire.is_open = False
+        Turns.count += 1
         if self.stream is not None:
             self.stream.forget(self)
 
@@ -305,6 +328,31 @@ def test_an_event_is_framed_once_and_written_once_to_each(dialect: Dialect) -> N
     for socket in sockets:
         assert socket.heard == [1, 2, 3]
         assert socket.wire.writes == 1
+
+
+def test_what_the_kernel_does_not_take_goes_the_slow_way_until_that_is_clear(dialect: Dialect) -> None:
+    stream = new_stream()
+    full, broken, alice = (follow(stream, 0, dialect) for _ in range(3))
+
+    def tell(seq: int) -> None:
+        stream.take_event(event(seq, size=10))
+        stream.flush()
+
+    tell(1)
+    take_all, full.wire._take = full.wire._take, lambda frame: 4  # type: ignore[method-assign]
+    broken.wire.is_deaf = True
+    Turns.count += 1
+    tell(2)
+    assert full.wire.said.endswith(b"xxxxx;")  # all but what the kernel took
+    assert len(full.wire.said) == len(alice.wire.said) - 4
+    assert (full.wire.buffered, broken.wire.buffered) == (10, 14)
+    tell(3)
+    assert full.wire.said[-14:] == alice.wire.said[-14:]
+    full.wire.buffered, full.wire._take = 0, take_all  # type: ignore[method-assign]
+    Turns.count += 1
+    tell(4)
+    assert alice.heard == broken.heard == [1, 2, 3, 4]
+    assert full.wire.said[-28:] == alice.wire.said[-28:]
 
 
 def test_who_comes_between_two_frames_gets_neither_twice(dialect: Dialect) -> None:
