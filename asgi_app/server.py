@@ -45,7 +45,9 @@ from messaging.bell import bell
 logger = logging.getLogger("parley.server")
 
 # Connections that the kernel may hold for us while we are busy, as when everybody reconnects after a deploy.
-BACKLOG = 1024
+BACKLOG = 4096
+# Of those, so many are taken in one turn of the event loop: whoever is connected already is not to wait for a crowd.
+ACCEPTED_AT_ONCE = 32
 # After a reconnect a client sends all its subscriptions in one frame, and many never come back after a 1009.
 MAX_FRAME_BYTES = 512 * 1024
 
@@ -108,6 +110,7 @@ class Server(daphne.Server):
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
+        port.doRead = partial(_accept_some, port)
         address = port.getHost()
         place = f"http://{address.host}:{address.port}" if hasattr(address, "port") else address.name
         print(f"Parley listens on {place}", flush=True)  # noqa: T201 - to whoever started it
@@ -220,9 +223,15 @@ class Server(daphne.Server):
             await asyncio.wait(unfinished, timeout=CLEAN_UP_S)
 
 
+def _accept_some(port: Any) -> None:
+    # Twisted takes twenty more each time that there were as many as it would take.
+    port.numberAccepts = min(port.numberAccepts, ACCEPTED_AT_ONCE)
+    type(port).doRead(port)
+
+
 def _accept_all(port: Any) -> None:
     port.numberAccepts = BACKLOG
-    port.doRead()
+    type(port).doRead(port)
 
 
 _twisted_log = STDLibLogObserver("parley.server.twisted")
