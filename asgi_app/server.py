@@ -128,11 +128,29 @@ class Server(daphne.Server):
         inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         task = self.start_application(scope, inbox.get, partial(self.handle_reply, protocol))
         self.connections[protocol]["application_instance"] = task
-        # Daphne looks once a second, and only for what was raised.
-        task.add_done_callback(
-            lambda task: protocol.application_ended(None if task.cancelled() else task.exception())
-        )
+        task.add_done_callback(partial(self._application_done, protocol))
         return inbox
+
+    def _application_done(self, protocol: Any, task: asyncio.Task[None]) -> None:
+        """Daphne looks once a second, and only for what was raised; of what went well nothing is left for it. Thousands of
+        requests would be kept until then, and looked through while nobody is served.
+        """
+        error = None if task.cancelled() else task.exception()
+        protocol.application_ended(error)
+        if error is None and (details := self.connections.get(protocol)) is not None:
+            details.pop("application_instance", None)
+            if "disconnected" in details:
+                del self.connections[protocol]
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        """The response is sent, or the client has gone; perhaps both."""
+        details = self.connections.get(protocol)
+        if details is None:
+            return
+        if "application_instance" in details:
+            super().protocol_disconnected(protocol)
+        else:
+            del self.connections[protocol]
 
     def start_application(
         self, scope: MutableMapping[str, Any], receive: Any, send: Any

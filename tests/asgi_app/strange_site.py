@@ -1,6 +1,7 @@
 """An ASGI application for the server's own tests: it says what it was given, and misbehaves on request."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
@@ -74,6 +75,13 @@ async def slow(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def requests(scope: Any, receive: Any, send: Any) -> None:
+    """How many the process still knows of, this one included."""
+    gc.collect()
+    names = [f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects()]
+    await respond(send, names.count("asgi_app.http_protocol.Request"))
+
+
 async def stream(scope: Any, receive: Any, send: Any) -> None:
     """64 MB, in parts; /progress says how many have been taken."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -107,6 +115,7 @@ HTTP = {
     "/slow": slow,
     "/stream": stream,
     "/progress": progress,
+    "/requests": requests,
     "/crash": crash,
     "/silent": silent,
     "/crash-midway": crash_midway,

@@ -139,6 +139,15 @@ def test_one_connection_serves_many_requests(server: ServerProcess) -> None:
             assert json.loads(alice.read(int(answer.headers["content-length"])))["method"] == "GET"
 
 
+def test_what_has_been_served_is_forgotten_at_once(server: ServerProcess) -> None:
+    with RawConnection(server.port) as alice:
+        for _ in range(100):
+            alice.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = alice.read_until(b"\r\n\r\n")
+            alice.read(int(head.lower().partition(b"content-length:")[2].split()[0]))
+        assert get(server.port, "/requests").json() < 10
+
+
 def test_a_crash_is_a_plain_500(server: ServerProcess) -> None:
     answer = get(server.port, "/crash")
     assert (answer.status, answer.body) == (
