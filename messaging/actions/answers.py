@@ -45,13 +45,17 @@ def send_to_contact(
 
     `also` is done in the same transaction: what it raises undoes everything, and is raised here.
     """
-    row = Contact.objects.select_related("chat").filter(pk=contact).first()
-    if row is None:
+    uri = Contact.objects.filter(pk=contact).values_list("chat__uri", flat=True).first()
+    if uri is None:
         raise NotFound("There is no such contact.")
-    with log.writing(row.chat.uri) as chat_log:
-        standing = Message.objects.filter(chat=chat_log.chat, author=author, client_id=key).first()
-        if key is not None and standing is not None:
-            return standing
+    with log.writing(uri) as chat_log:
+        if key is not None:
+            standing = Message.objects.filter(chat=chat_log.chat, author=author, client_id=key).first()
+            if standing is not None:
+                return standing
+        # Only under the lock: they may just have blocked the bot, or have been banned.
+        row = Contact.objects.get(pk=contact)
+        row.chat = chat_log.chat
         if chat_log.chat.state == Chat.State.CLOSED:
             raise Conflict("This thread is closed.", code="thread_closed")
         if also is not None:
