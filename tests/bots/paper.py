@@ -30,7 +30,7 @@ class Paper:
         self.asked_for: list[str] = []
         """Whose profiles."""
         self.sent_at: list[float] = []
-        """When each was sent that is in `sent`, by the monotonic clock."""
+        """When each was sent, by the monotonic clock; not that somebody types, which may be at any time."""
         self.pause_s = 0.0
         self._number = 0
 
@@ -55,7 +55,8 @@ class Paper:
             if not isinstance(answer, Sent):
                 return answer
         self.sent[outgoing.person].append(outgoing)
-        self.sent_at.append(time.monotonic())
+        if outgoing.content.kind != "typing":
+            self.sent_at.append(time.monotonic())
         self._number += 1
         return Sent((outgoing.edits or f"paper-{self._number}",))
 
