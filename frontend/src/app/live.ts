@@ -22,9 +22,6 @@ const SIGNED_OUT = new Set([101, 109, 3500]);
 /** A hidden window has no animation frames. */
 const HIDDEN_FRAME_MS = 100;
 const FRAME_MS = 40;
-/** Where one thing comes after the other the page is painted less often, so that it answers its reader. */
-const BUSY_FRAME_MS = 120;
-const BUSY_WITHIN_MS = 250;
 
 /** Begins; returns how to end. */
 export function goLive(): () => void {
@@ -37,20 +34,17 @@ export function goLive(): () => void {
 
   const followed = new Map<string, () => void>();
   let queue: (AnyEvent | AnyDoorbell)[] = [];
-  let takenAt = 0;
   let frame: ReturnType<typeof setTimeout> | undefined;
 
   /** What comes at about the same time is shown in one go: whoever types meanwhile comes first. */
   function take(what: AnyEvent | AnyDoorbell): void {
     queue.push(what);
-    const isBusy = performance.now() - takenAt < BUSY_WITHIN_MS;
-    frame ??= setTimeout(takeAll, document.hidden ? HIDDEN_FRAME_MS : isBusy ? BUSY_FRAME_MS : FRAME_MS);
+    frame ??= setTimeout(takeAll, document.hidden ? HIDDEN_FRAME_MS : FRAME_MS);
   }
 
   function takeAll(): void {
     clearTimeout(frame);
     frame = undefined;
-    takenAt = performance.now();
     const arrived = queue;
     queue = [];
     arrived.forEach(applyEvent);
