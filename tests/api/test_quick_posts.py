@@ -95,7 +95,7 @@ def django(threads: DatabaseThreads) -> OneHopHandler:
 def threads() -> Iterator[DatabaseThreads]:
     pool = DatabaseThreads("http", 2)
     yield pool
-    pool.close()
+    pool.close(5)
 
 
 @pytest.fixture
