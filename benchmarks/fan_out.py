@@ -17,18 +17,25 @@ from benchmarks.scenario import (
 SLOWEST_PER_S = 200
 
 
-def fan_out(bench: Bench, running: Running, window: int, connections: int | None = None) -> Facts:
-    """Rounds of `window` events: published at once, and the next round when every connection has all of them."""
+def fan_out(
+    bench: Bench, running: Running, window: int, connections: int | None = None, *, posting: bool = False
+) -> Facts:
+    """Rounds of `window` events: published at once, and the next round when every connection has all of them. `posting`: none
+    is ready before it is published, not even in the log.
+    """
     assert running.clients is not None
-    assert running.publisher is not None
+    has_ready = window == 1 and not posting and bench.generator.is_native
+    publisher = (running.ready_publisher if has_ready else None) or running.publisher
+    assert publisher is not None
     wanted = connections or bench.size.connections
     report = bench.generator.flow(
         "fanout",
         running.clients,
-        running.publisher,
+        publisher,
         running.pids,
         connections=wanted,
         window=window,
+        ahead=publisher.ahead,
         seconds=bench.size.seconds,
         timeout=max(60, wanted / SLOWEST_PER_S),
     )

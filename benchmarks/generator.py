@@ -46,6 +46,8 @@ class Publisher:
     module: str
     arguments: Sequence[str] = ()
     env: Mapping[str, str] | None = None
+    ahead: int = 1
+    """how many events it makes ready at a time, before they are asked for; 1: none"""
 
 
 def build(name: str, directory: Path) -> Path | None:

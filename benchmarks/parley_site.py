@@ -22,6 +22,8 @@ from tests.kept_process import KeptProcess
 from tests.services import free_port
 
 LARGE_TEXT_BYTES = 7000
+# Events that are committed before they are published one at a time.
+AHEAD = 64
 METRICS_TOKEN = "the-token-of-the-benchmark"
 
 
@@ -43,6 +45,7 @@ class Site:
             process,
             clients=self._script(port),
             publisher=self._publisher("feed", [("person0", "feed")]),
+            ready_publisher=self._publisher("feed", [("person0", "feed")], ahead=AHEAD),
             recovering=lambda: self._recovering(port),
             posting={
                 "socket": self._posting_by_socket(port),
@@ -84,11 +87,16 @@ class Site:
             return tuple(cursor.fetchone() or ())
 
     def _publisher(
-        self, name: str, places: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        places: Sequence[tuple[str, str]],
+        env: Mapping[str, str] | None = None,
+        ahead: int = 1,
     ) -> Publisher:
         file = self.bench.directory / f"places-{name}"
         file.write_text("".join(f"{author}\t{uri}\n" for author, uri in places))
-        return Publisher("benchmarks.publishers.parley", [str(file)], {**self.env, **(env or {})})
+        arguments = [str(file), str(ahead)]
+        return Publisher("benchmarks.publishers.parley", arguments, {**self.env, **(env or {})}, ahead)
 
     def _script(
         self, port: int, uri: str = "feed", people: Sequence[Sequence[str]] = (), **position: object

@@ -81,6 +81,7 @@ static void say(Client *client, int opcode, const char *text, size_t length) {
     if (length > MAX_REQUEST) die("a message is longer than %d bytes", MAX_REQUEST);
     memcpy(frame + header, text, length);
     send_all(client->fd, frame, header + length);
+    acknowledge_at_once(client->fd);
 }
 
 static void go_on(Client *client) {
@@ -91,6 +92,7 @@ static void go_on(Client *client) {
     client->state = SCRIPTED;
     if (client->step < script.step_count) return;
     client->state = LIVE;
+    acknowledge_at_once(client->fd);
     clients.opening--;
     clients.live++;
     histogram_add(&clients.opened, now_ns() - client->since_ns);

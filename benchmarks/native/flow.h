@@ -2,7 +2,10 @@
 
    The publisher is another process: it reads "FIRST COUNT\n" from a pipe and writes into a shared file, for each number,
    when its publication began and when there was nothing left to do but to tell the server. A message carries its number as
-   ~0000000001~. With S streams, connection i follows the stream i % S, and number n goes into the stream n % S. */
+   ~0000000001~. With S streams, connection i follows the stream i % S, and number n goes into the stream n % S.
+
+   A publisher may have events ready, in blocks of `ahead`: they are in the server's log before they are asked for, and a
+   server that looks there by itself may send them before. These are checked like all others, and their times do not count. */
 
 #ifndef PARLEY_BENCH_FLOW_H
 #define PARLEY_BENCH_FLOW_H
@@ -24,20 +27,27 @@ static struct {
     volatile Times *times;
     uint32_t arrived[SLOTS]; /* how many connections have it; DONE when all do, or it is given up */
     uint32_t published;      /* the highest number asked for */
+    uint32_t ahead;          /* numbers are made ready so many at a time; 1: none before it is asked for */
     uint32_t done;           /* how many of these are DONE */
     uint32_t measured_from;  /* the first number that counts */
     unsigned streams;
     unsigned *members; /* of each stream: those that are live */
     unsigned watched;  /* the connections before this one are those whose times count */
-    uint64_t received, gaps, missed, repeats;
+    uint64_t received, early, gaps, missed, repeats;
     int64_t last_receipt_ns;
     Histogram from_told, from_began;
     int is_measuring;
 } flow;
 
+/* The highest number that may come. */
+static uint32_t ready(uint32_t published) {
+    return (published + flow.ahead - 1) / flow.ahead * flow.ahead;
+}
+
 static void publish(uint32_t count) {
     char request[48];
-    for (uint32_t seq = flow.published + 1; seq <= flow.published + count; seq++) flow.arrived[seq % SLOTS] = 0;
+    for (uint32_t seq = ready(flow.published) + 1; seq <= ready(flow.published + count); seq++)
+        flow.arrived[seq % SLOTS] = 0;
     int length = snprintf(request, sizeof request, "%u %u\n", flow.published + 1, count);
     flow.published += count;
     if (write(flow.publish_fd, request, (size_t)length) != length) die("the publisher has ended");
@@ -61,7 +71,7 @@ static uint32_t next_for(const Client *client) {
 }
 
 static void note_arrival(Client *client, uint32_t seq, int64_t at_ns) {
-    if (!seq || seq > flow.published) die("event %u came, but only %u were published", seq, flow.published);
+    if (!seq || seq > ready(flow.published)) die("event %u came, but only %u were published", seq, flow.published);
     flow.last_receipt_ns = at_ns;
     if (seq <= client->last) {
         flow.repeats++;
@@ -73,7 +83,9 @@ static void note_arrival(Client *client, uint32_t seq, int64_t at_ns) {
         flow.missed += seq > next ? (seq - next) / flow.streams : 0;
     }
     client->last = seq;
-    if (flow.is_measuring && seq >= flow.measured_from) {
+    if (seq > flow.published) {
+        flow.early++;
+    } else if (flow.is_measuring && seq >= flow.measured_from) {
         volatile Times *times = &flow.times[seq % SLOTS];
         flow.received++;
         if (client->index < flow.watched && client->state == LIVE) {
@@ -151,6 +163,7 @@ static void begin_flow(int publish_fd, const char *times_name, unsigned streams)
     flow.times = mmap(NULL, SLOTS * sizeof(Times), PROT_READ, MAP_SHARED, times_fd, 0);
     if (flow.times == MAP_FAILED) die("%s: %s", times_name, strerror(errno));
     flow.streams = streams;
+    flow.ahead = 1;
     flow.members = must_have(calloc(streams, sizeof *flow.members));
     flow.watched = clients.count;
     on_live = join_stream;
@@ -166,6 +179,7 @@ static void announce_measuring(void) {
 static void begin_measuring(void) {
     announce_measuring();
     clients.bytes = clients.messages = 0;
+    flow.early = 0;
     flow.is_measuring = 1;
     flow.measured_from = flow.published + 1;
 }
@@ -185,7 +199,7 @@ static void print_flow(double opening_s, double wall_s, double used_cpu_s) {
     }
     print_opening(opening_s);
     printf(",\"published\":%u,\"expected\":%llu,\"received\":%llu,\"gaps\":%llu,\"missed\":%llu,\"repeats\":%llu", published,
-           (unsigned long long)expected, (unsigned long long)flow.received,
+           (unsigned long long)(expected - flow.early), (unsigned long long)flow.received,
            (unsigned long long)flow.gaps, (unsigned long long)flow.missed, (unsigned long long)flow.repeats);
     printf(",\"bytes\":%llu,\"wall_s\":%.4f,\"cpu_s\":%.4f,", (unsigned long long)clients.bytes, wall_s, used_cpu_s);
     histogram_print("latency_us", &flow.from_told);
@@ -197,20 +211,23 @@ static int has_stalled(double stall_s) {
     return (double)(now_ns() - flow.last_receipt_ns) > stall_s * 1e9;
 }
 
+typedef enum { ARRIVED, STALLED, EARLY } Outcome;
+
 /* Publishes `count` events and waits until every connection has them all, or nothing has come for `stall_s`. */
-static int publish_and_wait(uint32_t count, double stall_s) {
+static Outcome publish_and_wait(uint32_t count, double stall_s) {
     uint32_t first = flow.published + 1;
     publish(count);
+    if (flow.done >= flow.published) return EARLY;
     flow.last_receipt_ns = now_ns();
     while (flow.done < flow.published && clients.live) {
         turn(100);
         if (has_stalled(stall_s)) {
             if (!flow.times[first % SLOTS].told_ns) die("the publisher has not published for %.0f s", stall_s);
             for (uint32_t seq = first; seq <= flow.published; seq++) settle(seq);
-            return 0;
+            return STALLED;
         }
     }
-    return 1;
+    return ARRIVED;
 }
 
 /* One event at a time, at least one, for `seconds`. */

@@ -29,7 +29,8 @@ static const char *setting(int count, char **arguments, const char *name, const 
     return otherwise;
 }
 
-static void fan_out(double opening_s, uint32_t window, double seconds, double warmup_s, double stall_s) {
+static void fan_out(double opening_s, uint32_t window, double seconds, double warmup_s, double stall_s, uint32_t ahead) {
+    flow.ahead = ahead;
     warm_up(warmup_s, stall_s);
     begin_measuring();
     static Histogram rounds;
@@ -38,13 +39,15 @@ static void fan_out(double opening_s, uint32_t window, double seconds, double wa
     int64_t begun = now_ns();
     do {
         uint32_t first = flow.published + 1;
-        if (!publish_and_wait(window, stall_s)) stalls++;
+        Outcome outcome = publish_and_wait(window, stall_s);
+        if (outcome == EARLY) continue;
+        if (outcome == STALLED) stalls++;
         volatile Times *times = &flow.times[first % SLOTS];
         int64_t took_ns = flow.last_receipt_ns - times->told_ns;
         from_told_s += (double)took_ns / 1e9;
         from_began_s += (double)(flow.last_receipt_ns - times->began_ns) / 1e9;
         histogram_add(&rounds, took_ns);
-    } while ((double)(now_ns() - begun) < seconds * 1e9 && clients.live);
+    } while (((double)(now_ns() - begun) < seconds * 1e9 || flow.published % flow.ahead) && clients.live);
     print_flow(opening_s, (double)(now_ns() - begun) / 1e9, cpu_s() - cpu_before);
     printf(",\"rounds\":%llu,\"stalls\":%llu,\"told_s\":%.6f,\"began_s\":%.6f,", (unsigned long long)rounds.total,
            (unsigned long long)stalls, from_told_s, from_began_s);
@@ -164,7 +167,7 @@ int main(int count, char **arguments) {
         talk(opening_s, NUMBER("warmup", "1"), seconds, stall_s);
     } else if (!strcmp(mode, "fanout")) {
         on_message = take_events;
-        fan_out(opening_s, (uint32_t)NUMBER("window", "1"), seconds, warmup_s, stall_s);
+        fan_out(opening_s, (uint32_t)NUMBER("window", "1"), seconds, warmup_s, stall_s, (uint32_t)NUMBER("ahead", "1"));
     } else if (!strcmp(mode, "paced")) {
         on_message = take_events;
         paced(opening_s, NUMBER("per_second", "25"), seconds, warmup_s, stall_s, (uint32_t)NUMBER("backlog", NULL));

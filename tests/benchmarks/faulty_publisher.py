@@ -1,12 +1,13 @@
 """A publisher for `test_generator.py`: it publishes into the test's own server, and may do it wrong.
 
-The fault is the last argument: none, swapped (two events change places), twice, lost, silent (from the tenth event on).
+The fault is the last argument: none, swapped (two events change places), twice, lost, silent (from the tenth event on),
+early (each four come when the first of them is asked for).
 """
 
 import socket
 import sys
 
-from benchmarks.publishers.serving import Told, serve
+from benchmarks.publishers.serving import Told, number_of, serve, text_of
 
 port, fault = sys.argv[2:]
 connection = socket.create_connection(("127.0.0.1", int(port)))
@@ -21,6 +22,9 @@ def as_told(texts: list[str]) -> list[str]:
             return [texts[0], *texts]
         case "lost":
             return texts[1:]
+        case "early":
+            first = number_of(texts[0])
+            return [text_of(first + later) for later in range(4)] if first % 4 == 1 else []
     return texts
 
 

@@ -150,6 +150,21 @@ async def test_lost_events_are_noticed(generator: Generator, room: Room) -> None
     assert report["stalls"] > 0
 
 
+async def test_what_was_ready_may_come_early_and_does_not_count(native: Path | None, room: Room) -> None:
+    if native is None:
+        pytest.skip("Only the native generator asks for events that are ready.")
+    report = await _flow(Generator(native, ANYWHERE), room, "early", window=1, ahead=4)
+    assert (report["published"] + 1) % 4 == 0  # the first was for warming up
+    assert 0 < report["rounds"] < report["published"]
+    assert 0 < report["received"] == report["expected"] < report["published"] * CONNECTIONS
+    assert (report["repeats"], report["gaps"], report["missed"]) == (0, 0, 0)
+
+
+async def test_what_nobody_has_asked_for_ends_the_run(native: Path | None, room: Room) -> None:
+    with pytest.raises(Failed, match=r"event \d+ came, but only \d+ were published"):
+        await _flow(Generator(native, ANYWHERE), room, "early", window=1)
+
+
 async def test_a_server_that_falls_behind_cannot_keep_up(generator: Generator, room: Room) -> None:
     report = await _flow(generator, room, "silent", mode="paced", per_second=100, backlog=5, seconds=5)
     assert report["keeps_up"] is False
