@@ -83,9 +83,11 @@ static void note_arrival(Client *client, uint32_t seq, int64_t at_ns) {
         flow.missed += seq > next ? (seq - next) / flow.streams : 0;
     }
     client->last = seq;
-    if (seq > flow.published) {
+    if (!flow.is_measuring || seq < flow.measured_from) {
+        /* warming up */
+    } else if (seq > flow.published) {
         flow.early++;
-    } else if (flow.is_measuring && seq >= flow.measured_from) {
+    } else {
         volatile Times *times = &flow.times[seq % SLOTS];
         flow.received++;
         if (client->index < flow.watched && client->state == LIVE) {
@@ -179,7 +181,6 @@ static void announce_measuring(void) {
 static void begin_measuring(void) {
     announce_measuring();
     clients.bytes = clients.messages = 0;
-    flow.early = 0;
     flow.is_measuring = 1;
     flow.measured_from = flow.published + 1;
 }
@@ -234,7 +235,7 @@ static Outcome publish_and_wait(uint32_t count, double stall_s) {
 static void warm_up(double seconds, double stall_s) {
     int64_t begun = now_ns();
     do publish_and_wait(1, stall_s);
-    while ((double)(now_ns() - begun) < seconds * 1e9 && clients.live);
+    while (((double)(now_ns() - begun) < seconds * 1e9 || flow.published % flow.ahead) && clients.live);
 }
 
 static int timer_of(double per_second) {
