@@ -58,7 +58,7 @@ class Hub:
         self.streams: dict[str, Stream] = {}
         self.users: dict[int, ConnectedUser] = {}
         self.epoch: str | None = None
-        self._layer = Layer(self.counters, self._take, self._layer_is_back, self._spawn)
+        self._layer = Layer(self.counters, self._take, self._flush, self._layer_is_back, self._spawn)
         self._started: asyncio.Task[None] | None = None
         self._comparing = asyncio.Lock()
         self._compare_wanted = False
@@ -243,7 +243,7 @@ class Hub:
 
     async def _begin(self) -> None:
         bell.attach(asyncio.get_running_loop())
-        await self._layer.take_channel()
+        await self._layer.open()
         self._spawn(self._keep_watch())
 
     def _layer_is_back(self) -> None:

@@ -1,4 +1,4 @@
-"""How this process hangs on the channel layer: one channel, joined to a group for each stream, watched and renewed.
+"""How this process hangs on the channel layer: its ears are at a group for each stream, watched and renewed.
 
 The process pings itself through the layer once a second, and so knows at once when the layer is back; one that stays
 silent is replaced by a new one. Nobody waits for a layer: it may also just not answer.
@@ -6,13 +6,12 @@ silent is replaced by a new one. Nobody waits for a layer: it may also just not 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 from uuid import uuid4
 
 from channels.layers import BaseChannelLayer, channel_layers, get_channel_layer
-from channels_redis.pubsub import RedisPubSubChannelLayer
 
+from consumers.ears import WITHIN_S, Ears, Listener, Spawn, ears_of
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage
 from messaging.counters import REDIS_ERRORS
@@ -23,27 +22,29 @@ PING_EVERY_S = 1.0
 PINGS_UNTIL_RENEWAL = 5
 # One ping that is not heard yet is on its way, another may be late.
 SILENT_AFTER_PINGS = 3
-WITHIN_S = 1.0
 JOINED_AT_ONCE = 500
 
 
 class Layer:
-    """`take` is given every message; `on_return` is called when the layer has been away and is heard again."""
+    """`take` is given every message; `heard` is called after those that came together; `on_return` when the layer has been away
+    and is heard again.
+    """
 
     def __init__(
         self,
         counters: Counters,
         take: Callable[[LayerMessage], None],
+        heard: Callable[[], None],
         on_return: Callable[[], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        spawn: Spawn,
     ) -> None:
         self._counters = counters
         self._take = take
+        self._heard = heard
         self._on_return = on_return
         self._spawn = spawn
-        self._channel = ""
         self._own_group = f"hub.{uuid4().hex}"
-        self._receiver: asyncio.Task[None] | None = None
+        self._ears: Ears | None = None
         self._pings_sent = 0
         self._last_ping_heard = 0
         self._to_join: dict[Stream, None] = {}
@@ -55,21 +56,31 @@ class Layer:
         """How many pings have gone out since the last one that came back."""
         return self._pings_sent - self._last_ping_heard
 
-    async def take_channel(self) -> None:
+    async def open(self) -> None:
+        """Begins to hear, if the layer can be reached."""
+        ears = ears_of(_backend(), Listener(self._hear, self._heard, self._spawn))
         try:
+            await ears.open()
             async with asyncio.timeout(WITHIN_S):
-                self._channel = await _backend().new_channel()
-                self._receiver = self._spawn(self._receive(_backend(), self._channel))
-                await _backend().group_add(self._own_group, self._channel)
+                await ears.listen([self._own_group])
         except Exception as error:
+            ears.close()
             REDIS_ERRORS.labels("hub").inc()
             logger.warning("The channel layer can't be reached; the log is compared instead: %r", error)
+        else:
+            self._ears = ears
+
+    def close(self) -> None:
+        """Nothing is heard any more."""
+        if self._ears is not None:
+            self._ears.close()
+            self._ears = None
 
     async def join(self, streams: Sequence[Stream]) -> None:
         """Marks those as `grouped` that the layer has taken. Whoever joins while the last ones are being taken is the next
         batch: when everybody reconnects, each has a doorbell of their own.
         """
-        if not streams or not self._channel or self.unheard >= SILENT_AFTER_PINGS:
+        if not streams or self._ears is None or self.unheard >= SILENT_AFTER_PINGS:
             return
         self._to_join.update(dict.fromkeys(streams))
         if self._next_join is None:
@@ -79,11 +90,13 @@ class Layer:
     async def _join_all(self) -> None:
         async with self._one_join:
             streams, self._to_join, self._next_join = list(self._to_join), {}, None
+            if (ears := self._ears) is None:
+                return
             for first in range(0, len(streams), JOINED_AT_ONCE):
                 some = streams[first : first + JOINED_AT_ONCE]
                 try:
                     async with asyncio.timeout(WITHIN_S):
-                        await _group_add(_backend(), [stream.name for stream in some], self._channel)
+                        await ears.listen([stream.name for stream in some])
                 except Exception as error:
                     logger.warning(
                         "The channel layer does not take streams; the log is compared instead: %r", error
@@ -94,7 +107,9 @@ class Layer:
 
     async def leave(self, name: str) -> None:
         try:
-            await _backend().group_discard(name, self._channel)
+            if self._ears is not None:
+                async with asyncio.timeout(WITHIN_S):
+                    await self._ears.ignore(name)
         except Exception as error:
             logger.info("The channel layer did not let go of a stream: %r", error)
 
@@ -121,66 +136,28 @@ class Layer:
         """A new layer and a new channel; the streams are to be joined to it again."""
         logger.warning("The channel layer is silent: taking a new one.")
         self._counters.renewals += 1
-        if self._receiver is not None:
-            self._receiver.cancel()
-        self._channel = ""
+        self.close()
         old = _backend()
         channel_layers.set("default", channel_layers.make_backend("default"))
         self._spawn(_end(old))
         for stream in streams:
             stream.grouped = False
-        await self.take_channel()
+        await self.open()
 
-    async def _receive(self, backend: BaseChannelLayer, channel: str) -> None:
-        while True:
-            try:
-                message = await backend.receive(channel)
-            except Exception as error:
-                REDIS_ERRORS.labels("hub").inc()
-                logger.warning("The channel layer can't receive: %r", error)
-                await asyncio.sleep(PING_EVERY_S)
-                continue
-            if message.get("type") != LAYER_TYPE:
-                continue
-            try:
-                if "ping" in message:
-                    self._hear_ping(message["ping"])
-                self._take(message)
-            except Exception:
-                logger.exception("A message of the channel layer could not be handled.")
+    def _hear(self, message: LayerMessage) -> None:
+        if message.get("type") != LAYER_TYPE:
+            return
+        try:
+            if "ping" in message:
+                self._hear_ping(message["ping"])
+            self._take(message)
+        except Exception:
+            logger.exception("A message of the channel layer could not be handled.")
 
     def _hear_ping(self, number: int) -> None:
         if number > self._last_ping_heard + 1:
             self._on_return()
         self._last_ping_heard = max(self._last_ping_heard, number)
-
-
-async def _group_add(backend: BaseChannelLayer, groups: Sequence[str], channel: str) -> None:
-    """The layer's `group_add` for many groups: with Redis in one command.
-
-    What channels_redis has no public name for is used here and nowhere else; tests/consumers/test_redis.py notices when an
-    upgrade changes what it means.
-    """
-    if not isinstance(backend, RedisPubSubChannelLayer):
-        for group in groups:
-            await backend.group_add(group, channel)
-        return
-    layer = backend._get_layer()  # noqa: SLF001 - here only, like all of this function
-    if channel not in layer.channels:
-        raise RuntimeError("The channel is not this process's any more.")
-    by_shard: dict[Any, list[str]] = {}
-    for group in groups:
-        name = layer._get_group_channel_name(group)  # noqa: SLF001
-        layer.groups.setdefault(name, set()).add(channel)
-        by_shard.setdefault(layer._get_shard(name), []).append(name)  # noqa: SLF001
-    for shard, names in by_shard.items():
-        async with shard._lock:  # noqa: SLF001
-            new = [name for name in names if name not in shard._subscribed_to]  # noqa: SLF001
-            if new:
-                shard._ensure_redis()  # noqa: SLF001
-                shard._ensure_receiver()  # noqa: SLF001
-                await shard._pubsub.subscribe(*new)  # noqa: SLF001
-                shard._subscribed_to.update(new)  # noqa: SLF001
 
 
 async def _end(backend: BaseChannelLayer) -> None:

@@ -1,0 +1,223 @@
+"""How this process hears what is sent to groups of the channel layer.
+
+channels_redis hands each message over through a parser, a queue and a task that waits for it: three turns of the event
+loop before the hub has it. `RedisEars` listens to the same Redis channels on a connection of its own and is done with all
+that one read brings in the turn that brings it. It hears what anybody sends with the layer's `group_send`; what a
+message is on the way is the layer's to say. Any other layer is listened to as Channels has it (`LayerEars`).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import hiredis
+from channels.layers import BaseChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.utils import create_pool, decode_hosts
+from django.conf import settings
+from redis.asyncio.connection import AbstractConnection
+
+from messaging.bell import LayerMessage
+from messaging.counters import REDIS_ERRORS
+
+logger = logging.getLogger("parley.hub")
+
+WITHIN_S = 1.0
+RECEIVE_AGAIN_S = 1.0
+
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`hear` is given each message; `heard` is called after those that came together. `spawn` keeps a task."""
+
+    hear: Callable[[LayerMessage], None]
+    heard: Callable[[], None]
+    spawn: Spawn
+
+
+class Ears(Protocol):
+    """What comes from a group between the end of `listen` and the beginning of `ignore` is heard, if the layer does not lose it."""
+
+    async def open(self) -> None:
+        """To be called first, once. Raises whatever keeps the layer from being reached."""
+
+    async def listen(self, groups: Sequence[str]) -> None:
+        """Returns when the layer has taken these groups, or raises."""
+
+    async def ignore(self, group: str) -> None:
+        """What of it is on its way may still be heard."""
+
+    def close(self) -> None:
+        """Nothing is heard any more."""
+
+
+def ears_of(layer: BaseChannelLayer, listener: Listener) -> Ears:
+    if isinstance(layer, RedisPubSubChannelLayer):
+        configuration = settings.CHANNEL_LAYERS["default"]["CONFIG"]
+        hosts = decode_hosts(configuration["hosts"])
+        if len(hosts) == 1:
+            return RedisEars(layer, hosts[0], configuration["prefix"], listener)
+    return LayerEars(layer, listener)
+
+
+@dataclass
+class _Question:
+    """What Redis was asked to do with some groups: it answers once for each, or with one error."""
+
+    missing: int
+    answered: asyncio.Future[None]
+
+
+class RedisEars(asyncio.Protocol):
+    """A lost connection is made again, with all its groups."""
+
+    def __init__(
+        self, layer: RedisPubSubChannelLayer, host: dict[str, Any], prefix: str, listener: Listener
+    ) -> None:
+        self._layer = layer
+        self._pool = create_pool(host)
+        self._prefix = f"{prefix}__group__"
+        self._listener = listener
+        self._reader = hiredis.Reader()
+        self._connection: AbstractConnection | None = None
+        self._transport: asyncio.Transport | None = None
+        self._groups: dict[str, None] = {}
+        self._unanswered: deque[_Question] = deque()
+        self._closed = False
+
+    async def open(self) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            self._connection = self._pool.make_connection()
+            await self._connection.connect()
+        # redis-py knows how to get there: URL, password, TLS. From here on it has no part in it. Its writer has no public
+        # name; tests/consumers/test_redis.py notices when an upgrade changes that.
+        writer = cast(asyncio.StreamWriter, self._connection._writer)  # noqa: SLF001
+        self._reader = hiredis.Reader()
+        self._transport = cast(asyncio.Transport, writer.transport)
+        self._transport.set_protocol(self)
+        if self._closed:
+            self.close()
+
+    async def listen(self, groups: Sequence[str]) -> None:
+        await self._ask("SUBSCRIBE", groups)
+        self._groups.update(dict.fromkeys(groups))
+
+    async def ignore(self, group: str) -> None:
+        self._groups.pop(group, None)
+        await self._ask("UNSUBSCRIBE", [group])
+
+    async def _ask(self, command: str, groups: Sequence[str]) -> None:
+        if self._transport is None or self._connection is None:
+            raise ConnectionError("The connection to Redis is lost.")
+        if not groups:
+            return
+        question = _Question(len(groups), asyncio.get_running_loop().create_future())
+        self._unanswered.append(question)
+        names = (self._prefix + group for group in groups)
+        self._transport.writelines(self._connection.pack_command(command, *names))
+        await question.answered
+
+    def close(self) -> None:
+        self._closed = True
+        if self._connection is not None:
+            self._listener.spawn(self._connection.disconnect(nowait=True))
+
+    # What the transport says
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            match reply:
+                case [b"message", _, message]:
+                    self._take(message)
+                case [b"subscribe" | b"unsubscribe", *_]:
+                    self._answer(None)
+                case Exception():
+                    self._answer(reply)
+        self._listener.heard()
+
+    def _take(self, message: bytes) -> None:
+        try:
+            self._listener.hear(self._layer.deserialize(message))
+        except Exception:
+            logger.exception("What came through the channel layer could not be read.")
+
+    def _answer(self, error: Exception | None) -> None:
+        if not self._unanswered:
+            return
+        question = self._unanswered[0]
+        question.missing -= 1
+        if question.missing and error is None:
+            return
+        self._unanswered.popleft()
+        if question.answered.done():  # nobody waits for it any more
+            return
+        if error is None:
+            question.answered.set_result(None)
+        else:
+            question.answered.set_exception(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        while self._unanswered:
+            self._answer(ConnectionError("The connection to Redis was lost."))
+        if not self._closed:
+            logger.warning("The connection to Redis was lost: %r", error)
+            self._listener.spawn(self._come_back())
+
+    async def _come_back(self) -> None:
+        while not self._closed:
+            try:
+                if self._connection is not None:
+                    await self._connection.disconnect(nowait=True)
+                await self.open()
+                await self.listen(list(self._groups))
+            except Exception as error:
+                REDIS_ERRORS.labels("hub").inc()
+                logger.info("Redis can't be listened to, trying again: %r", error)
+                await asyncio.sleep(RECEIVE_AGAIN_S)
+            else:
+                return
+
+
+class LayerEars:
+    """One channel, and a task that receives from it."""
+
+    def __init__(self, layer: BaseChannelLayer, listener: Listener) -> None:
+        self._layer = layer
+        self._listener = listener
+        self._channel = ""
+        self._receiver: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            self._channel = await self._layer.new_channel()
+        self._receiver = self._listener.spawn(self._receive())
+
+    async def listen(self, groups: Sequence[str]) -> None:
+        for group in groups:
+            await self._layer.group_add(group, self._channel)
+
+    async def ignore(self, group: str) -> None:
+        await self._layer.group_discard(group, self._channel)
+
+    def close(self) -> None:
+        if self._receiver is not None:
+            self._receiver.cancel()
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                message = await self._layer.receive(self._channel)
+            except Exception as error:
+                REDIS_ERRORS.labels("hub").inc()
+                logger.warning("The channel layer can't receive: %r", error)
+                await asyncio.sleep(RECEIVE_AGAIN_S)
+                continue
+            self._listener.hear(message)
+            self._listener.heard()
