@@ -33,7 +33,9 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 @dataclass(frozen=True)
 class Listener:
-    """`hear` is given each message; `heard` is called after those that came together. `spawn` keeps a task."""
+    """`hear` is given each message; `heard` is called after those that came together, where that is known. `spawn` keeps a
+    task.
+    """
 
     hear: Callable[[LayerMessage], None]
     heard: Callable[[], None]
@@ -220,4 +222,3 @@ class LayerEars:
                 await asyncio.sleep(RECEIVE_AGAIN_S)
                 continue
             self._listener.hear(message)
-            self._listener.heard()

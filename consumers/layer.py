@@ -26,8 +26,8 @@ JOINED_AT_ONCE = 500
 
 
 class Layer:
-    """`take` is given every message; `heard` is called after those that came together; `on_return` when the layer has been away
-    and is heard again.
+    """`take` is given every message; `heard` is called after those that came together, where that is known; `on_return` when the
+    layer has been away and is heard again.
     """
 
     def __init__(

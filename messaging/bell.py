@@ -141,11 +141,7 @@ class Bell:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, {}
-                results = await asyncio.gather(
-                    *(_send_one(stream, message) for stream, message in batch.items()),
-                    return_exceptions=True,
-                )
-                failed = [result for result in results if isinstance(result, BaseException)]
+                failed = await _send_all(batch)
                 if failed:
                     REDIS_ERRORS.labels("bell").inc(len(failed))
                     logger.warning("%d of %d bells were not rung: %r", len(failed), len(batch), failed[0])
@@ -179,6 +175,19 @@ class Bell:
         doorbell = ReadDoorbell(chat=stream.removeprefix("chat."), marks=marks)
         self._take(stream, "doorbells", doorbell.model_dump_json().encode())
         asyncio.get_running_loop().call_later(READ_MARKS_EVERY_S, self._announce, stream)
+
+
+async def _send_all(batch: dict[str, LayerMessage]) -> list[BaseException]:
+    """Why those were not sent that were not."""
+    sends = [_send_one(stream, message) for stream, message in batch.items()]
+    if len(sends) > 1:
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        return [result for result in results if isinstance(result, BaseException)]
+    try:
+        await sends[0]  # without a task of its own
+    except Exception as error:
+        return [error]
+    return []
 
 
 async def _send_one(stream: str, message: LayerMessage) -> None:
