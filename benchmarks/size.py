@@ -23,9 +23,9 @@ class Size:
     threads: int
     """chats of two"""
     crowd: int
-    """clients that come back all at once, and clients among whom some do not read"""
-    stopped: int
-    """those who do not read"""
+    """clients that come back all at once"""
+    stalled: tuple[int, int]
+    """how many clients do not read, and among how many"""
     peers: frozenset[str] | None = None
     """the only ones measured; None: all"""
     scenarios: frozenset[str] | None = None
@@ -46,7 +46,7 @@ class Size:
 
 SIZES = {
     "quick": Size(
-        "quick", 1, 2, 1000, (200, 600), 600, many=2000, cycles=1000, threads=100, crowd=500, stopped=10,
+        "quick", 1, 2, 1000, (200, 600), 600, many=2000, cycles=1000, threads=100, crowd=500, stalled=(10, 500),
         peers=frozenset({"parley", "stock-core", "stock-pubsub", "broadcaster", "broadcaster-joining"}),
         scenarios=frozenset({
             "idle-memory", "accepting", "one-at-a-time", "in-flight", "paced", "posting-socket", "posting-rest",
@@ -54,9 +54,11 @@ SIZES = {
         }),
     ),
     "usual": Size(
-        "usual", 1, 3, 1000, (200, 1000), 1000, many=10_000, cycles=5000, threads=1000, crowd=5000, stopped=100,
+        "usual", 1, 3, 1000, (200, 1000), 1000, many=10_000, cycles=5000, threads=1000, crowd=5000,
+        stalled=(20, 1000),
     ),
     "full": Size(
-        "full", 3, 10, 1000, (1000, 10_000), 5000, many=10_000, cycles=100_000, threads=1000, crowd=5000, stopped=100,
+        "full", 3, 10, 1000, (1000, 10_000), 5000, many=10_000, cycles=100_000, threads=1000, crowd=5000,
+        stalled=(100, 5000),
     ),
 }  # fmt: skip
