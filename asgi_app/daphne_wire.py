@@ -155,6 +155,9 @@ class DaphneWire:
         self._wake()
         if self.on_lost is not None:
             self.on_lost()
+        # Nobody who is gone keeps the other: thousands would be there until all of the memory is looked through.
+        self.on_lost = None
+        self._send_close = _too_late
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's word for "the buffer has run empty"
         if self._waits and not self.buffered:
@@ -170,3 +173,7 @@ class DaphneWire:
         if self._emptied is not None:
             self._emptied.set()
             self._emptied = None
+
+
+def _too_late(code: int, reason: str) -> None:
+    """There is nobody to be told."""

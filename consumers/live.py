@@ -63,7 +63,7 @@ class LiveConnection:
         self._process = live_process()
         self._hub = self._process.hub
         self._visitor = auth.Visitor()
-        self._replies = Replies(wire, encoding, self.close)
+        self._replies = Replies(wire, encoding)
         self._following = Following(self, self.id, self._visitor, self._replies, self._process)
         self._connected = False
         self._refused = False

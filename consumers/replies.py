@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from consumers import protocol
@@ -19,14 +18,13 @@ REPLY_WITHIN_S = 30.0
 
 
 class Replies:
-    """`close` is called with `Close.SLOW` when the client takes nothing any more."""
+    """Whoever takes none of them any more is closed."""
 
-    __slots__ = ("_close", "_wire", "encoding")
+    __slots__ = ("_wire", "encoding")
 
-    def __init__(self, wire: Wire, encoding: Encoding, close: Callable[[Close], None]) -> None:
+    def __init__(self, wire: Wire, encoding: Encoding) -> None:
         self.encoding = encoding
         self._wire = wire
-        self._close = close
 
     def send(self, frame: bytes) -> None:
         """At once."""
@@ -57,4 +55,4 @@ class Replies:
                 async with asyncio.timeout(REPLY_WITHIN_S):
                     await self._wire.drained(REPLY_BELOW_BYTES)
             except TimeoutError:
-                self._close(Close.SLOW)
+                self._wire.close(Close.SLOW.code, Close.SLOW.reason)
