@@ -5,11 +5,11 @@ from typing import Any
 
 from consumers import protocol
 from consumers.auth import Visitor
-from consumers.encodings import JoinOrLeave, publication
+from consumers.encodings import JoinOrLeave, Publications
+from consumers.group import Follower
 from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
 from consumers.replies import Replies
-from consumers.stream import Follower
 from messaging.access import is_operator_now
 from messaging.commands import DESK, FEED_URI
 from messaging.crowd import database
@@ -31,6 +31,7 @@ class Following:
         "_hub",
         "_presence",
         "_replies",
+        "_slices",
         "_staffed",
         "_streams",
         "_visitor",
@@ -46,6 +47,7 @@ class Following:
         self._encoding = replies.encoding
         self._hub = process.hub
         self._presence = process.presence
+        self._slices = process.slices
         self._streams: dict[str, bool] = {}
         self._staffed: set[str] = set()
 
@@ -112,11 +114,13 @@ class Following:
     async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
         """Those that may be followed, by uri; the feed from memory, the others in one job at the database."""
         opened: dict[str, Opened] = {}
+        await self._slices.turn()
         for each in wanted:
             if each.uri == FEED_URI and (feed := await self._hub.open_feed(each)) is not None:
                 opened[FEED_URI] = feed
         if remaining := [each for each in wanted if each.uri and each.uri not in opened]:
             opened |= await database.run(open_streams, self._visitor.user, remaining)
+            await self._slices.turn()
         return opened
 
     def _reason_against(self, command: Command, accepted: dict[str, Command]) -> ProtocolError | None:
@@ -207,7 +211,7 @@ def _subscribed(request: protocol.Subscribe, opened: Opened | None) -> dict[str,
     if request.recover:
         result |= {"was_recovering": True, "recovered": replay is not None}
     if replay:
-        result["publications"] = [publication(seq, encoded) for seq, _, encoded in replay]
+        result["publications"] = replay if isinstance(replay, Publications) else Publications(replay)
     return result
 
 

@@ -25,6 +25,9 @@ PINGS_UNTIL_RENEWAL = 5
 SILENT_AFTER_PINGS = 3
 WITHIN_S = 1.0
 JOINED_AT_ONCE = 500
+# When that many come together, more are on their way.
+CROWD = 8
+GATHERS_S = 0.03
 
 
 class Layer:
@@ -78,6 +81,8 @@ class Layer:
 
     async def _join_all(self) -> None:
         async with self._one_join:
+            if len(self._to_join) >= CROWD:
+                await asyncio.sleep(GATHERS_S)
             streams, self._to_join, self._next_join = list(self._to_join), {}, None
             for first in range(0, len(streams), JOINED_AT_ONCE):
                 some = streams[first : first + JOINED_AT_ONCE]

@@ -7,6 +7,7 @@ from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
 from consumers.seen import Seen
+from consumers.slices import Slices
 from messaging.crowd import database, posts
 from messaging.queries.credentials import Credential, credential_of_token, credentials_of_tokens
 from messaging.together import PerLoop, Together
@@ -16,7 +17,8 @@ class LiveProcess:
     """See the module. Each part starts with its first use."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.slices = Slices()
+        self.hub = Hub(self.slices)
         self.heartbeat = Heartbeat()
         self.presence = Presence(settings.REDIS_URL)
         self.admission = Admission(settings.REDIS_URL)
