@@ -307,6 +307,7 @@ class Stream:
     # Fan-out
 
     def _post(self, frame_in: Callable[[Dialect], bytes]) -> None:
+        self._settle()
         frames: dict[Dialect, bytes] = {}
         for group in self._groups():
             if not group.followers:
@@ -332,13 +333,20 @@ class Stream:
             self._send(group)
 
     def flush_crowd(self, group: Group) -> None:
-        """What waits for some of the crowd goes out; when the crowd is over, they are followers like the others."""
+        """What waits for some of the crowd goes out."""
         self._send(group)
-        if not self._is_crowd() and group in self._crowd:
-            self._crowd.remove(group)
-            settled = self._group_for(group.dialect)
+        self._settle()
+
+    def _settle(self) -> None:
+        """When the crowd is over, those of it for whom nothing waits are followers like the others."""
+        if not self._crowd or self._is_crowd():
+            return
+        settled = [group for group in self._crowd if not group.frames]
+        self._crowd = [group for group in self._crowd if group.frames]
+        for group in settled:
+            live = self._group_for(group.dialect)
             for follower in group.followers:
-                settled.add(follower)
+                live.add(follower)
 
     def _send_everything(self) -> None:
         for group in list(self._groups()):
