@@ -36,6 +36,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.logger import LogEvent, LogLevel, STDLibLogObserver, globalLogBeginner
 
 import asgi_app.boot  # noqa: F401
+from asgi_app import arrivals
 from asgi_app.health import readiness
 from asgi_app.http_protocol import HTTPFactory
 from asgi_app.worker import work
@@ -46,8 +47,6 @@ logger = logging.getLogger("parley.server")
 
 # Connections that the kernel may hold for us while we are busy, as when everybody reconnects after a deploy.
 BACKLOG = 4096
-# Of those, so many are taken in one turn of the event loop: whoever is connected already is not to wait for a crowd.
-ACCEPTED_AT_ONCE = 32
 # After a reconnect a client sends all its subscriptions in one frame, and many never come back after a 1009.
 MAX_FRAME_BYTES = 512 * 1024
 
@@ -63,7 +62,7 @@ CLEAN_UP_S = 2.0
 BELL_S = 1.0
 
 # See `gc.set_threshold`.
-COLLECT_AFTER = (20_000, 20, 20)
+COLLECT_AFTER = (3_000, 1, 1_300)
 
 
 class Server(daphne.Server):
@@ -110,7 +109,7 @@ class Server(daphne.Server):
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
-        port.doRead = partial(_accept_some, port)
+        arrivals.take_in_turn(port)
         address = port.getHost()
         place = f"http://{address.host}:{address.port}" if hasattr(address, "port") else address.name
         print(f"Parley listens on {place}", flush=True)  # noqa: T201 - to whoever started it
@@ -198,7 +197,7 @@ class Server(daphne.Server):
         for port in self._ports:
             # Closing resets whom the kernel has connected and we have not accepted. Twisted closes on its next turn;
             # this comes just before.
-            reactor.callLater(0, _accept_all, port)
+            reactor.callLater(0, arrivals.take_all, port, BACKLOG)
             port.stopListening()
         window_s = min(COME_BACK_WINDOW_S, len(sockets) / COME_BACKS_PER_S)
         for socket in sockets:
@@ -239,17 +238,6 @@ class Server(daphne.Server):
         if unfinished:
             logger.warning("%d applications did not end by themselves", len(unfinished))
             await asyncio.wait(unfinished, timeout=CLEAN_UP_S)
-
-
-def _accept_some(port: Any) -> None:
-    # Twisted takes twenty more each time that there were as many as it would take.
-    port.numberAccepts = min(port.numberAccepts, ACCEPTED_AT_ONCE)
-    type(port).doRead(port)
-
-
-def _accept_all(port: Any) -> None:
-    port.numberAccepts = BACKLOG
-    type(port).doRead(port)
 
 
 _twisted_log = STDLibLogObserver("parley.server.twisted")

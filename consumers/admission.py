@@ -60,6 +60,9 @@ end
 return table.concat(told, ' ')
 """
 _TELL_SHA = sha1(_TELL.encode()).hexdigest()  # noqa: S324 - Redis's name for it
+# When that many ask at once, more are on their way.
+CROWD = 8
+GATHERS_S = 0.03
 # When a place may be free again is anybody's guess.
 RETRY_WITHOUT_PLACE_S = 30.0
 # A socket that has been open that long without another of the same subject is nobody's flood.
@@ -208,6 +211,8 @@ class Admission:
                     for question in questions:
                         if not question.answer.done():
                             question.answer.set_result((0, 0))
+                if len(questions) >= CROWD:
+                    await asyncio.sleep(GATHERS_S)
         finally:
             self._asking = None
 

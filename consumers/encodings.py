@@ -6,6 +6,7 @@ per frame: a client that gets half of one goes mute.
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -17,6 +18,7 @@ from consumers.protocol import METHODS, PONG, BadFrame, Command, ProtocolError, 
 from consumers.wire import binary_frame, text_frame
 from messaging import strict_json
 from messaging.errors import Invalid
+from messaging.queries.events import Encoded
 
 JoinOrLeave = Literal["join", "leave"]
 
@@ -28,6 +30,14 @@ class EncodedJson:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+
+
+class Publications(list[Encoded]):
+    """Events as they stand inside a reply: made into JSON once, however many recover the same."""
+
+    @cached_property
+    def as_json(self) -> bytes:
+        return b"[%s]" % b",".join(b'{"data":%s,"offset":%d}' % (encoded, seq) for seq, _, encoded in self)
 
 
 class Dialect(Protocol):
@@ -150,12 +160,16 @@ def _with_certain_id(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_frame(value: Any) -> bytes:
-    return text_frame(orjson.dumps(value, default=_embed, option=orjson.OPT_NON_STR_KEYS))
+    # Or orjson would take publications for lists.
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+    return text_frame(orjson.dumps(value, default=_embed, option=options))
 
 
 def _embed(value: Any) -> orjson.Fragment:
     if isinstance(value, EncodedJson):
         return orjson.Fragment(value.raw)
+    if isinstance(value, Publications):
+        return orjson.Fragment(value.as_json)
     raise TypeError(f"{type(value)} has no JSON form.")
 
 
@@ -276,6 +290,9 @@ def _fill(message: Message, fields: Mapping[str, Any]) -> None:
             setattr(message, name, value.raw if isinstance(value, EncodedJson) else _json_bytes(value))
         elif field.type != FieldDescriptor.TYPE_MESSAGE:
             setattr(message, name, value)
+        elif isinstance(value, Publications):
+            for seq, _, encoded in value:
+                target.add(data=encoded, offset=seq)
         elif isinstance(value, list):
             for item in value:
                 _fill(target.add(), item)

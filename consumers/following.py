@@ -5,16 +5,16 @@ from typing import Any
 
 from consumers import protocol
 from consumers.auth import Visitor
-from consumers.encodings import JoinOrLeave, publication
+from consumers.encodings import JoinOrLeave, Publications
+from consumers.group import Follower
 from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
 from consumers.replies import Replies
-from consumers.stream import Follower
 from messaging.access import is_operator_now
 from messaging.commands import DESK, FEED_URI
 from messaging.crowd import database
 from messaging.errors import NotFound
-from messaging.queries.events import CONTACT_KIND, Opened, Wanted, open_streams
+from messaging.queries.events import CONTACT_KIND, Opened, Opening, Wanted
 
 # What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
 CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
@@ -29,8 +29,10 @@ class Following:
         "_encoding",
         "_follower",
         "_hub",
+        "_openings",
         "_presence",
         "_replies",
+        "_slices",
         "_staffed",
         "_streams",
         "_visitor",
@@ -45,7 +47,9 @@ class Following:
         self._replies = replies
         self._encoding = replies.encoding
         self._hub = process.hub
+        self._openings = process.openings
         self._presence = process.presence
+        self._slices = process.slices
         self._streams: dict[str, bool] = {}
         self._staffed: set[str] = set()
 
@@ -110,14 +114,20 @@ class Following:
                 await self._begin_to_follow(accepted.pop(name), name, found)
 
     async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
-        """Those that may be followed, by uri; the feed from memory, the others in one job at the database."""
-        opened: dict[str, Opened] = {}
-        for each in wanted:
-            if each.uri == FEED_URI and (feed := await self._hub.open_feed(each)) is not None:
-                opened[FEED_URI] = feed
-        if remaining := [each for each in wanted if each.uri and each.uri not in opened]:
-            opened |= await database.run(open_streams, self._visitor.user, remaining)
+        """Those that may be followed, by uri; the feed from memory, the others at the database, together with
+        whoever asks meanwhile.
+        """
+        feed = next((each for each in wanted if each.uri == FEED_URI), None)
+        others = [each for each in wanted if each.uri and each is not feed]
+        opened = dict(await self._open_together(others)) if others else {}
+        await self._slices.turn()
+        if feed is not None:
+            remembered = await self._hub.open_feed(feed)
+            opened |= {FEED_URI: remembered} if remembered else await self._open_together([feed])
         return opened
+
+    async def _open_together(self, wanted: list[Wanted]) -> dict[str, Opened]:
+        return await self._openings.do(Opening(self._visitor.user, tuple(wanted)))
 
     def _reason_against(self, command: Command, accepted: dict[str, Command]) -> ProtocolError | None:
         if isinstance(command.request, ProtocolError):
@@ -207,7 +217,7 @@ def _subscribed(request: protocol.Subscribe, opened: Opened | None) -> dict[str,
     if request.recover:
         result |= {"was_recovering": True, "recovered": replay is not None}
     if replay:
-        result["publications"] = [publication(seq, encoded) for seq, _, encoded in replay]
+        result["publications"] = replay if isinstance(replay, Publications) else Publications(replay)
     return result
 
 

@@ -15,13 +15,16 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 
 from consumers.encodings import JoinOrLeave
+from consumers.group import Follower, Group
 from consumers.layer import PING_EVERY_S, Layer
-from consumers.stream import Counters, Follower, Stream
+from consumers.slices import Slices
+from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage, bell
 from messaging.crowd import database
 from messaging.events import ChatsDoorbell
@@ -39,6 +42,8 @@ REPAIR_AT_ONCE = 100
 COMPARE_EVERY_S = 10.0
 COMPARE_CHUNK = 5000
 LINGER_S = 5.0
+# How often those who come with a crowd are sent what has come up, until it is over.
+CROWD_EVERY_S = 0.25
 
 
 @dataclass
@@ -53,7 +58,7 @@ class ConnectedUser:
 class Hub:
     """See the module. Everything here runs on the event loop's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, slices: Slices) -> None:
         self.counters = Counters()
         self.streams: dict[str, Stream] = {}
         self.users: dict[int, ConnectedUser] = {}
@@ -67,6 +72,7 @@ class Hub:
         self._commits_to_flush: list[float] = []
         self._repairing: set[Stream] = set()
         self._filling: dict[str, asyncio.Task[None]] = {}
+        self._slices = slices
 
     # Followers
 
@@ -166,6 +172,8 @@ class Hub:
                 on_frames=self._flush_soon,
                 on_gap=self._mind_the_gap,
                 on_deserted=self._linger,
+                is_crowd=self._slices.is_crowd,
+                on_crowd_frames=self._flush_later,
             )
         return stream
 
@@ -173,6 +181,10 @@ class Hub:
         if not self._to_flush:
             asyncio.get_running_loop().call_soon(self._flush)
         self._to_flush.append(stream)
+
+    def _flush_later(self, stream: Stream, group: Group) -> None:
+        flush = partial(self._slices.call, partial(stream.flush_crowd, group))
+        asyncio.get_running_loop().call_later(CROWD_EVERY_S, flush)
 
     def _flush(self) -> None:
         streams, self._to_flush = self._to_flush, []

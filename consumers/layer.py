@@ -23,6 +23,9 @@ PINGS_UNTIL_RENEWAL = 5
 # One ping that is not heard yet is on its way, another may be late.
 SILENT_AFTER_PINGS = 3
 JOINED_AT_ONCE = 500
+# When that many come together, more are on their way.
+CROWD = 8
+GATHERS_S = 0.03
 
 
 class Layer:
@@ -89,6 +92,8 @@ class Layer:
 
     async def _join_all(self) -> None:
         async with self._one_join:
+            if len(self._to_join) >= CROWD:
+                await asyncio.sleep(GATHERS_S)
             streams, self._to_join, self._next_join = list(self._to_join), {}, None
             if (ears := self._ears) is None:
                 return

@@ -7,8 +7,10 @@ from consumers.heartbeat import Heartbeat
 from consumers.hub import Hub
 from consumers.presence import Presence
 from consumers.seen import Seen
+from consumers.slices import Slices
 from messaging.crowd import database, posts
 from messaging.queries.credentials import Credential, credential_of_token, credentials_of_tokens
+from messaging.queries.events import Opened, Opening, open_streams, open_together
 from messaging.together import PerLoop, Together
 
 
@@ -16,7 +18,8 @@ class LiveProcess:
     """See the module. Each part starts with its first use."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.slices = Slices()
+        self.hub = Hub(self.slices)
         self.heartbeat = Heartbeat()
         self.presence = Presence(settings.REDIS_URL)
         self.admission = Admission(settings.REDIS_URL)
@@ -25,7 +28,15 @@ class LiveProcess:
         self.tokens: Together[str, Credential] = Together(
             credentials_of_tokens, credential_of_token, is_repeatable=lambda token: True, threads=database
         )
+        # The streams that they follow: in a room of thousands they have missed the same.
+        self.openings: Together[Opening, dict[str, Opened]] = Together(
+            open_together, _open_alone, is_repeatable=lambda opening: True, threads=database
+        )
         self.seen = Seen()
+
+
+def _open_alone(opening: Opening) -> dict[str, Opened]:
+    return open_streams(opening.user, opening.wanted)
 
 
 live_process = PerLoop(LiveProcess)

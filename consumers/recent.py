@@ -4,9 +4,13 @@ Only for chats that everybody may read. Nothing that has since been taken back i
 """
 
 from collections import deque
+from itertools import islice
 
+from consumers.encodings import Publications
 from messaging.queries.events import MAX_REPLAY_BYTES, MAX_REPLAYED, Encoded
 
+# Those who come back after a deploy have missed the same; each of these may be half a megabyte.
+MAX_REPLAYS = 4
 _TAKES_BACK = b'"type":"message.deleted"'
 
 
@@ -22,6 +26,7 @@ class Recent:
         self.clearings = 0
         self._events: deque[Encoded] = deque()
         self._bytes = 0
+        self._replays: dict[int, Publications] = {}
 
     def add(self, event: Encoded) -> None:
         """The stream's next event."""
@@ -43,19 +48,29 @@ class Recent:
 
     def clear(self) -> None:
         self._events.clear()
+        self._replays.clear()
         self._bytes = 0
         self.filled = False
         self.clearings += 1
 
     def after(self, seq: int, head: int) -> list[Encoded] | None:
-        """The events `(seq, head]`; None if that is more than a replay may be. Ask only if `filled`."""
+        """The events `(seq, head]`, the same for all who ask until there is another; None if that is more than a replay may
+        be. Ask only if `filled`.
+        """
         if seq == head:
             return []
         if not self._events or self._events[0][0] > seq + 1:
             return None
-        return [event for event in self._events if event[0] > seq]
+        replay = self._replays.get(seq)
+        if replay is None:
+            if len(self._replays) == MAX_REPLAYS:
+                self._replays.clear()
+            begin = seq + 1 - self._events[0][0]
+            replay = self._replays[seq] = Publications(islice(self._events, begin, None))
+        return replay
 
     def _append(self, event: Encoded) -> None:
+        self._replays.clear()
         self._events.append(event)
         self._bytes += len(event[2])
         while len(self._events) > MAX_REPLAYED or self._bytes > MAX_REPLAY_BYTES:

@@ -8,8 +8,8 @@ Invariants:
 - An event's `ends` is obeyed before anything later is framed: that follower is sent that event and nothing after it.
 - Frames are joined until `flush`, which the hub calls once a turn of the event loop; never across the moment when a
   follower comes or goes.
-- Frames go by what each wire says is the direct way (`Wire.direct`), kept until any wire of the process has turned or a
-  follower of this stream has come or gone.
+- Whoever comes with a crowd is in a small group of the crowd (`consumers/group.py`). These are sent to one after the other,
+  now and then and all that has come up since, so that whoever was here before waits for none of it.
 - A follower leaves synchronously (`forget`), in the server's own notice that its socket is lost.
 """
 
@@ -17,48 +17,24 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from consumers.encodings import Dialect, JoinOrLeave
+from consumers.group import SLOW_ABOVE_BYTES, Follower, Group
 from consumers.lag import Lag
 from consumers.protocol import Close, Cut
 from consumers.recent import Recent
-from consumers.wire import Turns, Wire
 from messaging.commands import FEED_URI
 from messaging.queries.events import Encoded
 
-MAX_BUFFERED_BYTES = 1024 * 1024
-# Frames are sent so much at a time, so that nobody's buffer grows by more at once.
-MAX_JOINED_BYTES = 64 * 1024
-SLOW_ABOVE_BYTES = MAX_BUFFERED_BYTES - MAX_JOINED_BYTES
 MAX_KEPT_BYTES = 256 * 1024
 MAX_EARLY_EVENTS = 10_000
+# Of a crowd, so many are sent to at a time.
+CROWD_GROUP = 64
 
 Cause = Literal["gap", "comparison", "reader"]
 """How it came out that the layer had lost something: a later event came, the log's head was compared, or a socket had
 read further than the layer had told of."""
-
-
-class Follower(Protocol):
-    """A socket as streams and the hub see it."""
-
-    @property
-    def wire(self) -> Wire: ...
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    @property
-    def user_id(self) -> int | None: ...
-
-    def cut_off(self, stream: str, cut: Cut) -> None:
-        """The stream has let go of this follower."""
-
-    def check_credential(self) -> None:
-        """Something has changed that bears on who this is."""
-
-    def close(self, close: Close) -> None:
-        """Closes the socket."""
 
 
 @dataclass
@@ -99,15 +75,6 @@ class _Joining:
         self.kept.clear()
 
 
-@dataclass(slots=True)
-class _Ways:
-    """How frames reach the followers of one dialect, as long as `turns` is what `Turns.count` says."""
-
-    turns: int
-    direct: dict[Callable[[bytes], int], Follower]
-    others: list[Follower]
-
-
 class Stream:
     """See the module. `head` is the last seq sent (None: no follower has read it yet), `known_head` the last one that
     the log is known to have."""
@@ -116,9 +83,12 @@ class Stream:
         self,
         name: str,
         counters: Counters,
+        *,
         on_frames: Callable[["Stream"], None],
         on_gap: Callable[["Stream"], None],
         on_deserted: Callable[["Stream"], None],
+        is_crowd: Callable[[], bool] = lambda: False,
+        on_crowd_frames: Callable[["Stream", Group], None] = lambda stream, group: None,
     ) -> None:
         self.name = name
         self.numbered = name.startswith("chat.")
@@ -131,14 +101,16 @@ class Stream:
         self._on_frames = on_frames
         self._on_gap = on_gap
         self._on_deserted = on_deserted
-        self._live: dict[Dialect, dict[Follower, None]] = {}
+        self._is_crowd = is_crowd
+        self._on_crowd_frames = on_crowd_frames
+        self._live: dict[Dialect, Group] = {}
+        self._crowd: list[Group] = []
         self._joining: dict[Follower, _Joining] = {}
         self._ahead: dict[Follower, int] = {}
         self._watching_presence: dict[Follower, None] = {}
         self._early: dict[int, Encoded] = {}
         self.recent = Recent()
-        self._outbox: dict[Dialect, list[bytes]] = {}
-        self._ways: dict[Dialect, _Ways] = {}
+        self._to_flush = False
 
     @property
     def uri(self) -> str:
@@ -146,7 +118,7 @@ class Stream:
 
     @property
     def deserted(self) -> bool:
-        return not (self._joining or self._ahead or any(self._live.values()))
+        return not (self._joining or self._ahead or any(group.followers for group in self._groups()))
 
     @property
     def behind(self) -> bool:
@@ -191,18 +163,37 @@ class Stream:
         return True
 
     def _admit(self, follower: Follower) -> None:
-        self.flush()
-        self._ways.pop(follower.dialect, None)
-        self._live.setdefault(follower.dialect, {})[follower] = None
+        self._group_for(follower.dialect).add(follower)
+
+    def _groups(self) -> Iterator[Group]:
+        return itertools.chain(self._live.values(), self._crowd)
+
+    def _group_for(self, dialect: Dialect) -> Group:
+        """One for which nothing waits."""
+        if self._is_crowd():
+            self._crowd = [group for group in self._crowd if group.followers]
+            last = self._crowd[-1] if self._crowd else None
+            if (
+                last is None
+                or last.dialect is not dialect
+                or last.frames
+                or len(last.followers) >= CROWD_GROUP
+            ):
+                last = Group(dialect)
+                self._crowd.append(last)
+            return last
+        group = self._live.setdefault(dialect, Group(dialect))
+        self._send(group)
+        return group
 
     def forget(self, follower: Follower) -> None:
         """The follower is sent nothing more."""
         self._joining.pop(follower, None)
         self._ahead.pop(follower, None)
         self._watching_presence.pop(follower, None)
-        self._ways.pop(follower.dialect, None)
-        if (group := self._live.get(follower.dialect)) is not None:
-            group.pop(follower, None)
+        for group in self._groups():
+            if follower in group.followers:
+                group.discard(follower)
         if self.deserted:
             self._on_deserted(self)
 
@@ -212,13 +203,13 @@ class Stream:
 
     def start_over(self) -> None:
         """What the followers have been sent can't be continued: they subscribe again, from a fresh read."""
-        self.flush()
+        self._send_everything()
         self.head, self.known_head = None, 0
         self.recent.clear()
         self._early.clear()
         for joining in self._joining.values():
             joining.overflow()
-        for follower in [*self._ahead, *itertools.chain(*self._live.values())]:
+        for follower in [*self._ahead, *(each for group in self._groups() for each in group.followers)]:
             self.cut_off(follower, Cut.START_OVER)
 
     def fill_recent(self, head: int, events: list[Encoded], clearings: int) -> None:
@@ -272,8 +263,7 @@ class Stream:
             self._early.clear()
 
     def take_doorbell(self, encoded: bytes) -> None:
-        for dialect in self._live:
-            self._post(dialect, dialect.doorbell_frame(self.name, encoded))
+        self._post(lambda dialect: dialect.doorbell_frame(self.name, encoded))
 
     def take_presence(self, kind: JoinOrLeave, info: dict[str, Any]) -> None:
         for follower in list(self._watching_presence):
@@ -295,18 +285,19 @@ class Stream:
 
     def _deliver(self, event: Encoded) -> None:
         """The next event, to everybody who is to see it."""
-        self.head, ends, encoded = event
+        seq, ends, encoded = event
+        self.head = seq
         self._counters.events += 1
         if self.public:
             self.recent.add(event)
-        for dialect, followers in self._live.items():
-            if followers:
-                self._post(dialect, dialect.event_frame(self.name, self.head, encoded))
+        self._post(lambda dialect: dialect.event_frame(self.name, seq, encoded))
         for joining in self._joining.values():
             joining.keep(event)
         if ends:
-            self.flush()
-            for follower in [each for group in self._live.values() for each in group if each.user_id in ends]:
+            self._send_everything()
+            for follower in [
+                each for group in self._groups() for each in group.followers if each.user_id in ends
+            ]:
                 self.cut_off(follower, Cut.NO_LONGER_YOURS)
         if self._ahead:
             for follower in [each for each, position in self._ahead.items() if position <= self.head]:
@@ -315,50 +306,57 @@ class Stream:
 
     # Fan-out
 
-    def _post(self, dialect: Dialect, frame: bytes) -> None:
-        if frame:
-            if not self._outbox:
+    def _post(self, frame_in: Callable[[Dialect], bytes]) -> None:
+        self._settle()
+        frames: dict[Dialect, bytes] = {}
+        for group in self._groups():
+            if not group.followers:
+                continue
+            if group.dialect not in frames:
+                frames[group.dialect] = frame_in(group.dialect)
+            if frame := frames[group.dialect]:
+                self._post_to(group, frame)
+
+    def _post_to(self, group: Group, frame: bytes) -> None:
+        if group is self._live.get(group.dialect):
+            if not self._to_flush:
+                self._to_flush = True
                 self._on_frames(self)
-            self._outbox.setdefault(dialect, []).append(frame)
+        elif not group.frames:
+            self._on_crowd_frames(self, group)
+        group.frames.append(frame)
 
     def flush(self) -> None:
-        """Everything that waits goes out: the same bytes to every socket of a dialect, one write each."""
-        if not self._outbox:
+        """What waits for all but the crowd goes out: the same bytes to every socket of a dialect, one write each."""
+        self._to_flush = False
+        for group in list(self._live.values()):
+            self._send(group)
+
+    def flush_crowd(self, group: Group) -> None:
+        """What waits for some of the crowd goes out."""
+        self._send(group)
+        self._settle()
+
+    def _settle(self) -> None:
+        """When the crowd is over, those of it for whom nothing waits are followers like the others."""
+        if not self._crowd or self._is_crowd():
             return
-        outbox, self._outbox = self._outbox, {}
-        slow: list[Follower] = []
-        for dialect, frames in outbox.items():
-            self._counters.deliveries += len(self._live.get(dialect, ())) * len(frames)
-            for joined in _joined(frames):
-                self._send_to_all(dialect, joined, slow)
-        for follower in slow:
-            self._close_slow(follower)
+        settled = [group for group in self._crowd if not group.frames]
+        self._crowd = [group for group in self._crowd if group.frames]
+        for group in settled:
+            live = self._group_for(group.dialect)
+            for follower in group.followers:
+                live.add(follower)
 
-    def _send_to_all(self, dialect: Dialect, joined: bytes, slow: list[Follower]) -> None:
-        """Nothing more to those who are slow, and those whom this is too much for become slow."""
-        ways = self._ways_to(dialect)
-        size = len(joined)
-        # Nothing but what a send needs is touched for each of thousands of sockets: memory is what this loop waits for.
-        for send in ways.direct:
-            try:
-                taken = send(joined)
-            except OSError:
-                # Full or broken: the transport waits for the first and ends the connection for the second.
-                taken = 0
-            if taken != size and ways.direct[send].wire.send_rest(joined[taken:]) > SLOW_ABOVE_BYTES:
-                slow.append(ways.direct[send])
-        for follower in ways.others:
-            if follower not in slow and follower.wire.send(joined) > SLOW_ABOVE_BYTES:
-                slow.append(follower)
+    def _send_everything(self) -> None:
+        for group in list(self._groups()):
+            self._send(group)
 
-    def _ways_to(self, dialect: Dialect) -> _Ways:
-        ways = self._ways.get(dialect)
-        if ways is None or ways.turns != Turns.count:
-            followers = self._live.get(dialect, {})
-            direct = {send: each for each in followers if (send := each.wire.direct) is not None}
-            others = [each for each in followers if each.wire.direct is None]
-            ways = self._ways[dialect] = _Ways(Turns.count, direct, others)
-        return ways
+    def _send(self, group: Group) -> None:
+        if group.frames:
+            self._counters.deliveries += len(group.followers) * len(group.frames)
+            for follower in group.send():
+                self._close_slow(follower)
 
     def _send_alone(self, follower: Follower, frame: bytes) -> None:
         if frame and follower.wire.send(frame) > SLOW_ABOVE_BYTES:
@@ -367,14 +365,3 @@ class Stream:
     def _close_slow(self, follower: Follower) -> None:
         self._counters.slow_closes += 1
         follower.close(Close.SLOW)
-
-
-def _joined(frames: list[bytes]) -> Iterator[bytes]:
-    """The frames in as few pieces as their size allows."""
-    first = size = 0
-    for at, frame in enumerate(frames):
-        if size and size + len(frame) > MAX_JOINED_BYTES:
-            yield b"".join(frames[first:at])
-            first, size = at, 0
-        size += len(frame)
-    yield b"".join(frames[first:])

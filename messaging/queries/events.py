@@ -1,11 +1,13 @@
 """Events of a chat's log: to page through, to replay, and to repair a hub's gap."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from django.db.models import prefetch_related_objects
+
 from messaging import shapes
-from messaging.access import Access, accesses_to
+from messaging.access import Access, access_of_member, members_of_pairs
 from messaging.errors import Conflict
 from messaging.models import Chat, Event, User
 from messaging.queries import positions
@@ -42,6 +44,14 @@ class Wanted:
     uri: str
     epoch: str = ""
     seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The streams that one client (None: anonymous) wants to follow."""
+
+    user: User | None
+    wanted: tuple[Wanted, ...]
 
 
 @dataclass(frozen=True)
@@ -97,73 +107,135 @@ def events_after(access: Access, seq: int, *, limit: int = MAX_PAGE) -> EventPag
     )
 
 
-def open_streams(user: User | None, wanted: list[Wanted]) -> dict[str, Opened]:
+def open_streams(user: User | None, wanted: Sequence[Wanted]) -> dict[str, Opened]:
     """Those of the wanted streams that the user may follow, with what they missed. Streams that are unknown and
     streams that are not theirs are both absent.
+    """
+    opening = Opening(user, tuple(wanted))
+    return open_together([opening])[opening]
+
+
+def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Opened]]:
+    """What `open_streams` says of each: what several have missed of a log is read once. Left out are those for whom more
+    would be held than one may miss.
 
     The heads are read before the access: somebody removed in between is refused; somebody who came in between begins
     with their own coming, not with what was said before it.
     """
-    chats = list(Chat.objects.filter(uri__in=[each.uri for each in wanted]))
-    accesses = accesses_to(chats, user)
+    accesses = _accesses_of(openings)
     epoch = positions.epoch()
-    by_uri = {chat.uri: chat for chat in chats if accesses[chat.pk].reads}
-    marks = read_marks(list(by_uri.values()))
-    opened: dict[str, Opened] = {}
-    held_bytes = 0
-    for each in wanted:
-        if (chat := by_uri.get(each.uri)) is None:
-            continue
-        access = accesses[chat.pk]
-        is_postponed = held_bytes > MAX_OPENED_BYTES
-        replay = None if is_postponed else _replay(access, each, epoch)
-        held_bytes += _bytes_of(replay or ())
-        opened[each.uri] = Opened(
-            uri=each.uri,
-            kind=chat.kind,
-            epoch=epoch,
-            head=max(chat.last_seq, access.stays[-1][0] - 1),
-            replay=replay,
-            read_marks=marks[chat.pk],
-            is_postponed=is_postponed,
-        )
-    return opened
+    chats = {access.chat.pk: access.chat for theirs in accesses for access in theirs.values()}
+    marks = read_marks(list(chats.values()))
+    missed = _Missed()
+    for opening, theirs in zip(openings, accesses, strict=True):
+        for each in opening.wanted:
+            if (access := theirs.get(each.uri)) and _is_recoverable(access, each, epoch):
+                missed.want(access.chat, each.seq or 0)
+    answers: dict[Opening, dict[str, Opened]] = {}
+    for opening, theirs in zip(openings, accesses, strict=True):
+        if missed.held_bytes > MAX_REPLAY_BYTES:
+            break
+        opened = answers[opening] = {}
+        held_bytes = 0
+        for each in opening.wanted:
+            if (access := theirs.get(each.uri)) is None:
+                continue
+            is_postponed = held_bytes > MAX_OPENED_BYTES
+            replay = None if is_postponed else _replay(access, each, epoch, missed)
+            held_bytes += _bytes_of(replay or ())
+            opened[each.uri] = Opened(
+                uri=each.uri,
+                kind=access.chat.kind,
+                epoch=epoch,
+                head=max(access.chat.last_seq, access.stays[-1][0] - 1),
+                replay=replay,
+                read_marks=marks[access.chat.pk],
+                is_postponed=is_postponed,
+            )
+    return answers
+
+
+def _accesses_of(openings: Collection[Opening]) -> list[dict[str, Access]]:
+    """Of each opening, by uri: those that read."""
+    uris = {each.uri for opening in openings for each in opening.wanted}
+    chats = {chat.uri: chat for chat in Chat.objects.filter(uri__in=uris)}
+    found = [
+        (opening.user, [chat for each in opening.wanted if (chat := chats.get(each.uri)) is not None])
+        for opening in openings
+    ]
+    members = members_of_pairs((chat, user) for user, theirs in found if user is not None for chat in theirs)
+    prefetch_related_objects(list(members.values()), "intervals")
+    accesses = []
+    for user, theirs in found:
+        user_id = user.pk if user is not None else 0
+        each = [access_of_member(chat, user, members.get((chat.pk, user_id))) for chat in theirs]
+        accesses.append({access.chat.uri: access for access in each if access.reads})
+    return accesses
+
+
+class _Missed:
+    """The ends of logs, each read once from where the first begins who wants it."""
+
+    def __init__(self) -> None:
+        self.held_bytes = 0
+        self._begins: dict[int, int] = {}
+        self._ends: dict[int, list[Encoded]] = {}
+        self._replays: dict[tuple[int, int], list[Encoded] | None] = {}
+
+    def want(self, chat: Chat, seq: int) -> None:
+        self._begins[chat.pk] = min(seq, self._begins.get(chat.pk, seq))
+
+    def after(self, chat: Chat, seq: int) -> list[Encoded] | None:
+        """All events after `seq`, which somebody wanted; None if that is more than a replay may be, or not all there."""
+        if (chat.pk, seq) not in self._replays:
+            if chat.pk not in self._ends:
+                end = self._ends[chat.pk] = _end_of(chat, self._begins[chat.pk])
+                self.held_bytes += _bytes_of(end)
+            replay = [event for event in self._ends[chat.pk] if event[0] > seq]
+            is_whole = len(replay) == chat.last_seq - seq and _bytes_of(replay) <= MAX_REPLAY_BYTES
+            self._replays[chat.pk, seq] = replay if is_whole else None
+        return self._replays[chat.pk, seq]
 
 
 def tail(uri: str, *, limit: int = MAX_REPLAYED) -> Tail:
     """The end of a log, as much as a replay may have, whoever asks: for chats that everybody may read."""
     chat = Chat.objects.get(uri=uri)
     epoch = positions.epoch()
-    events: list[Encoded] = []
-    begin = max(chat.pruned_seq, chat.last_seq - limit)
-    # One read, of which no more is fetched than is wanted.
-    rows = Event.objects.filter(chat=chat, seq__gt=begin, seq__lte=chat.last_seq).order_by("-seq")
-    latest_first = rows.iterator(chunk_size=READ_AT_ONCE)
-    while _bytes_of(events) <= MAX_REPLAY_BYTES and (some := list(islice(latest_first, READ_AT_ONCE))):
-        events = shapes.encoded_events(chat, reversed(some)) + events
+    events = _end_of(chat, max(chat.pruned_seq, chat.last_seq - limit))
     return Tail(epoch=epoch, head=chat.last_seq, events=events)
 
 
-def _replay(access: Access, wanted: Wanted, epoch: str) -> list[Encoded] | None:
-    """What came after the client's position, or None if it cannot be told completely."""
+def _end_of(chat: Chat, after: int) -> list[Encoded]:
+    """The events after `after`, in order; of more than a replay may have only the last."""
+    events: list[Encoded] = []
+    # One read, of which no more is fetched than is wanted.
+    rows = Event.objects.filter(chat=chat, seq__gt=after, seq__lte=chat.last_seq).order_by("-seq")
+    is_long = chat.last_seq - after > READ_AT_ONCE
+    latest_first = rows.iterator(chunk_size=READ_AT_ONCE) if is_long else iter(rows)
+    while _bytes_of(events) <= MAX_REPLAY_BYTES and (some := list(islice(latest_first, READ_AT_ONCE))):
+        events = shapes.encoded_events(chat, reversed(some)) + events
+    return events
+
+
+def _is_recoverable(access: Access, wanted: Wanted, epoch: str) -> bool:
+    """Whether the log and their stay have what came after the client's position."""
     chat = access.chat
+    return (
+        wanted.seq is not None
+        and wanted.epoch == epoch
+        and chat.pruned_seq <= wanted.seq <= chat.last_seq
+        and access.recovers_from(wanted.seq)
+        and chat.last_seq - wanted.seq <= MAX_REPLAYED
+    )
+
+
+def _replay(access: Access, wanted: Wanted, epoch: str, missed: _Missed) -> list[Encoded] | None:
+    """What came after the client's position, or None if it cannot be told completely."""
     if wanted.seq is None:
         return []
-    if wanted.epoch != epoch or not chat.pruned_seq <= wanted.seq <= chat.last_seq:
+    if not _is_recoverable(access, wanted, epoch):
         return None
-    if not access.recovers_from(wanted.seq):
-        return None
-    if wanted.seq == chat.last_seq:
-        return []
-    if chat.last_seq - wanted.seq > MAX_REPLAYED:
-        return None
-    replay: list[Encoded] = []
-    # So much at a time, that a thousand long messages are not read only to be thrown away.
-    for after in range(wanted.seq, chat.last_seq, READ_AT_ONCE):
-        replay += events_between(chat, after, min(after + READ_AT_ONCE, chat.last_seq))
-        if _bytes_of(replay) > MAX_REPLAY_BYTES:
-            return None
-    return replay if len(replay) == chat.last_seq - wanted.seq else None
+    return missed.after(access.chat, wanted.seq) if wanted.seq < access.chat.last_seq else []
 
 
 def _bytes_of(events: Iterable[Encoded]) -> int:

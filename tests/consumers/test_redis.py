@@ -12,6 +12,7 @@ from channels.layers import get_channel_layer
 from consumers import hub as hub_module
 from consumers.hub import Hub
 from consumers.layer import Layer
+from consumers.slices import Slices
 from consumers.stream import Stream
 from messaging.actions.messages import post_message
 from messaging.bell import bell
@@ -171,7 +172,7 @@ class WatchedHub(Hub):
     """A hub that tells when it has taken a new layer."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Slices())
         self.renewed = self._layer.renewed = asyncio.Event()  # type: ignore[attr-defined]  # a WatchedLayer
 
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.encodings import JoinOrLeave
+from consumers.group import MAX_BUFFERED_BYTES, Group
 from consumers.protocol import Close, Cut
 from consumers.stream import (
-    MAX_BUFFERED_BYTES,
+    CROWD_GROUP,
     MAX_EARLY_EVENTS,
     MAX_KEPT_BYTES,
     Counters,
@@ -171,7 +172,14 @@ class World:
         self.entitled = set(USERS)
         self.gap = False
         self.deserted = 0
-        self.stream = new_stream(on_gap=self._on_gap, on_deserted=self._on_deserted)
+        self.crowded = False
+        self.groups_to_flush: list[Group] = []
+        self.stream = new_stream(
+            on_gap=self._on_gap,
+            on_deserted=self._on_deserted,
+            is_crowd=lambda: self.crowded,
+            on_crowd_frames=lambda stream, group: self.groups_to_flush.append(group),
+        )
         self.dialects = (Dialect("a"), Dialect("b"))
         self.joining: list[Joiner] = []
         self.following: dict[Socket, int] = {}
@@ -208,6 +216,15 @@ class World:
 
     def send(self, number: int) -> None:
         self.stream.flush()
+
+    def crowd(self, number: int) -> None:
+        """Many come from now on, or that is over."""
+        self.crowded = not self.crowded
+
+    def send_to_crowd(self, number: int) -> None:
+        """Some of those who came with a crowd have their turn."""
+        if self.groups_to_flush:
+            self.stream.flush_crowd(self.groups_to_flush.pop(number % len(self.groups_to_flush)))
 
     def register(self, number: int) -> None:
         """Somebody registers, and perhaps reads the head at once."""
@@ -246,6 +263,7 @@ class World:
             self.stream.forget(socket)
             said = socket.wire.said
             self.stream.flush()
+            self.send_to_crowd(number)
             assert socket.wire.said == said
             del self.following[socket]
 
@@ -283,6 +301,8 @@ class World:
                 assert self.gap, "it is behind, and nobody was told"
                 self.stream.take_repair(self.log[self.stream.head : self.stream.head + 3])
         self.stream.flush()
+        while self.groups_to_flush:
+            self.send_to_crowd(0)
         for socket, start in self.following.items():
             last = self._last_for(socket, start)
             assert socket.heard == list(range(start + 1, last + 1))
@@ -296,7 +316,8 @@ class World:
 
 
 OFTEN = (World.commit, World.tell, World.commit_and_tell, World.commit_and_tell, World.register, World.go_on)
-STEPS = (*OFTEN, *OFTEN, World.go_on, World.repair, World.compare, World.send, World.leave, World.start_over)
+SOMETIMES = (World.repair, World.compare, World.send, World.leave, World.crowd, World.send_to_crowd)
+STEPS = (*OFTEN, *OFTEN, World.go_on, *SOMETIMES, World.start_over)
 
 
 @settings(max_examples=400, deadline=None)
@@ -309,6 +330,42 @@ def test_everybody_hears_what_comes_after_their_position_once_in_order_until_the
         step(world, number)
         world.check()
     world.check_at_the_end()
+
+
+def test_those_who_come_with_a_crowd_are_sent_to_later_and_are_like_the_others_when_it_is_over(
+    dialect: Dialect,
+) -> None:
+    waiting: list[Group] = []
+    crowded = True
+    stream = new_stream(is_crowd=lambda: crowded, on_crowd_frames=lambda stream, group: waiting.append(group))
+    crowd = [follow(stream, 0, dialect) for _ in range(CROWD_GROUP + 1)]
+    stream.take_event(event(1))
+    stream.flush()
+    assert all(socket.heard == [] for socket in crowd)
+    assert len(waiting) == 2
+    latecomer = follow(stream, 1, dialect)
+    stream.take_event(event(2))
+    assert [len(group.followers) for group in waiting] == [CROWD_GROUP, 1, 1]
+    crowded = False
+    for group in waiting:
+        stream.flush_crowd(group)
+    assert all(socket.heard == [1, 2] and socket.wire.writes == 1 for socket in crowd)
+    assert latecomer.heard == [2]
+    waiting.clear()
+    stream.take_event(event(3))
+    stream.flush()
+    assert not waiting
+    assert all(socket.heard[-1] == 3 for socket in [*crowd, latecomer])
+
+
+def test_an_end_is_obeyed_in_a_crowd_before_anything_later_is_sent(dialect: Dialect) -> None:
+    stream = new_stream(is_crowd=lambda: True)
+    alice, bob = (follow(stream, 0, dialect, user_id=user) for user in USERS)
+    stream.take_event(event(1))
+    stream.take_event(event(2, ends=[2]))
+    assert bob.heard == [1, 2]
+    assert bob.cuts == [Cut.NO_LONGER_YOURS]
+    assert alice.cuts == []
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""Owns how connections come in: in their turn, so that whoever is connected already does not wait for a crowd."""
+
+import time
+from functools import partial
+from typing import Any
+
+from twisted.internet.tcp import Server as TcpTransport
+
+from consumers.process import live_process
+from consumers.slices import SLICE_S
+
+# With each turn of the port: what they ask for comes soon after, all at once. The kernel can be slow to give them while
+# thousands more come.
+MOST_IN_A_TURN = 16
+ACCEPTED_AT_ONCE = 4
+
+
+class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
+    """A connection; what it says first is heard when it is its turn."""
+
+    is_known = False
+
+    def doRead(self) -> Any:  # noqa: N802 - Twisted's name
+        if self.is_known:
+            return super().doRead()
+        self.is_known = True
+        self.stopReading()
+        live_process().slices.call(self._hear)
+        return None
+
+    def _hear(self) -> None:
+        """The event loop comes back at once with what is there to be read."""
+        if self.connected:
+            self.startReading()
+
+
+def take_in_turn(port: Any) -> None:
+    """From now on this port of Twisted's accepts in its turn."""
+    port.transport = Arrival
+    port.doRead = partial(_wait, port)
+
+
+def take_all(port: Any, backlog: int) -> None:
+    """Whom the kernel has connected, now."""
+    port.numberAccepts = backlog
+    type(port).doRead(port)
+
+
+def _wait(port: Any) -> None:
+    port.stopReading()
+    live_process().slices.call(partial(_take_some, port))
+
+
+def _take_some(port: Any) -> None:
+    if not port.connected:
+        return
+    until = time.perf_counter() + SLICE_S
+    for _ in range(0, MOST_IN_A_TURN, ACCEPTED_AT_ONCE):
+        port.numberAccepts = ACCEPTED_AT_ONCE
+        type(port).doRead(port)
+        # Twisted would take fewer the next time if there were fewer now.
+        if port.numberAccepts < ACCEPTED_AT_ONCE or time.perf_counter() > until:
+            break
+    port.startReading()

@@ -1,0 +1,98 @@
+"""What newcomers need of the event loop, done a slice at a time: whoever is here already waits for one slice, not for the
+crowd.
+
+After a deploy thousands come back at once. What each costs is little, but what they cost together would be done in a few
+long turns of the loop, and an event takes several turns from Redis to the sockets.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+SLICE_S = 0.0025
+# What they ask for next comes soon after, all at once.
+MOST_IN_A_SLICE = 12
+# So many turns of the loop an event takes from Redis to the sockets; they are empty of newcomers.
+TURNS_BETWEEN = 3
+# How fast the guess of what one newcomer costs follows what they do cost.
+_WEIGHT = 0.2
+# So many within that time are a crowd, and it is over when that time has passed without as many.
+CROWD = 200
+CROWD_WITHIN_S = 0.5
+
+
+class Slices:
+    """Newcomers wait here in the order in which they came. As many go on in one slice as fit into `SLICE_S`, by what the
+    last ones have taken until they waited for something else.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._is_going = False
+        self._cost_s = SLICE_S / 4
+        self._begun_at = 0.0
+        self._counted_since = 0.0
+        self._counted = 0
+        self._crowd_until = 0.0
+
+    def is_crowd(self) -> bool:
+        """Whether many come just now."""
+        return time.perf_counter() < self._crowd_until
+
+    async def turn(self) -> None:
+        """Returns when it is this newcomer's turn: what comes before their next `await` is part of the slice."""
+        self._count()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wait(partial(_settle, turn))
+        await turn
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Calls it when it is its turn."""
+        loop = asyncio.get_running_loop()
+        self._wait(lambda: loop.call_soon(function))
+
+    def _count(self) -> None:
+        now = time.perf_counter()
+        if now - self._counted_since > CROWD_WITHIN_S:
+            self._counted_since, self._counted = now, 0
+        self._counted += 1
+        if self._counted >= CROWD:
+            self._crowd_until = now + CROWD_WITHIN_S
+
+    def _wait(self, begin: Callable[[], object]) -> None:
+        self._waiting.append(begin)
+        if not self._is_going:
+            self._is_going = True
+            self._begin()
+
+    def _begin(self) -> None:
+        # What is woken here runs in the loop's next turn, one after the other, between the two that look at the clock.
+        loop = asyncio.get_running_loop()
+        count = min(len(self._waiting), max(1, int(SLICE_S / self._cost_s)), MOST_IN_A_SLICE)
+        loop.call_soon(self._look_at_the_clock)
+        for _ in range(count):
+            self._waiting.popleft()()
+        loop.call_soon(self._end, count)
+
+    def _look_at_the_clock(self) -> None:
+        self._begun_at = time.perf_counter()
+
+    def _end(self, count: int) -> None:
+        cost_s = (time.perf_counter() - self._begun_at) / count
+        self._cost_s += _WEIGHT * (cost_s - self._cost_s)
+        self._pause(TURNS_BETWEEN)
+
+    def _pause(self, turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._pause, turns - 1)
+        elif self._waiting:
+            self._begin()
+        else:
+            self._is_going = False
+
+
+def _settle(turn: "asyncio.Future[None]") -> None:
+    if not turn.done():  # they have not gone
+        turn.set_result(None)
