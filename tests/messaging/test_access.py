@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from messaging.access import access_to, accesses_to
 from messaging.actions.chats import add_member, change_room, create_room, leave_room, remove_member
@@ -12,7 +13,14 @@ from messaging.actions.messages import post_message
 from messaging.errors import Forbidden, NotFound, Unauthorized
 from messaging.models import Chat, User
 from messaging.queries.chats import access_to_uri, chat_list, chat_summary, readable, room_preview
-from messaging.queries.events import Wanted, events_after, open_streams
+from messaging.queries.events import (
+    MAX_REPLAY_BYTES,
+    Opening,
+    Wanted,
+    events_after,
+    open_streams,
+    open_together,
+)
 from messaging.queries.messages import message_numbered, messages_of
 from messaging.queries.positions import epoch
 
@@ -91,6 +99,37 @@ def test_what_cannot_be_replayed_completely_is_not_replayed(alice: User, room: s
     assert replayed(alice, room, 0) is None
     assert replayed(alice, room, 1) == [2]
     Chat.objects.filter(uri=room).update(pruned_seq=0)
+
+
+def test_many_are_told_together_what_each_would_be_told_alone(
+    alice: User, bob: User, charlie: User, room: str, thread: Chat
+) -> None:
+    leave_room(user=bob, chat=room)  # seq 3
+    post_message(user=alice, chat=room, text="behind his back")  # 4
+    add_member(user=bob, chat=room)  # 5
+    post_message(user=alice, chat=room, text="after")  # 6
+    openings = [
+        Opening(user, tuple(Wanted(uri, epoch(), seq) for uri in (room, thread.uri, "feed", "nowhere")))
+        for user in (alice, bob, charlie, None)
+        for seq in (None, 0, 2, 4, 6, 7)
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        together = open_together(openings)
+    assert together == {opening: open_streams(opening.user, opening.wanted) for opening in openings}
+    reads = [query["sql"] for query in queries if 'FROM "messaging_event"' in query["sql"]]
+    assert len(reads) == len({room, thread.uri}), "the log of each is read once"
+    assert together[openings[8]][room].replay is None, "bob is not told what was said behind his back"
+    assert [seq for seq, _, _ in together[openings[9]][room].replay or ()] == [5, 6]
+    assert all(together[opening].keys() == {"feed"} for opening in openings[12:])
+
+
+def test_no_more_is_held_for_many_than_one_may_miss(alice: User, bob: User, room: str, thread: Chat) -> None:
+    for _ in range(MAX_REPLAY_BYTES // 8000 + 1):
+        post_message(user=alice, chat=room, text="x" * 8000)
+    openings = [Opening(user, (Wanted(room, epoch(), 2), Wanted(thread.uri))) for user in (alice, bob)]
+    together = open_together(openings)
+    assert together.keys() == {openings[0]}
+    assert together[openings[0]][room].replay is None
 
 
 def test_streams_that_are_unknown_and_those_that_are_not_ones_own_look_the_same(
