@@ -61,7 +61,7 @@ return table.concat(told, ' ')
 """
 _TELL_SHA = sha1(_TELL.encode()).hexdigest()  # noqa: S324 - Redis's name for it
 # When that many ask at once, more are on their way.
-CROWD = 8
+CROWD = 48
 GATHERS_S = 0.03
 # When a place may be free again is anybody's guess.
 RETRY_WITHOUT_PLACE_S = 30.0

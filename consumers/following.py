@@ -1,6 +1,7 @@
 """What one live connection follows: its subscriptions, from the asking to the cut-off, and its presence in them."""
 
 import re
+import weakref
 from typing import Any
 
 from consumers import protocol
@@ -27,9 +28,9 @@ class Following:
     __slots__ = (
         "_client",
         "_encoding",
-        "_follower",
         "_hub",
         "_openings",
+        "_owner",
         "_presence",
         "_replies",
         "_slices",
@@ -41,7 +42,8 @@ class Following:
     def __init__(
         self, follower: Follower, client: str, visitor: Visitor, replies: Replies, process: LiveProcess
     ) -> None:
-        self._follower = follower
+        # Its owner: to hold it would keep both until all of the memory is looked through.
+        self._owner = weakref.ref(follower)
         self._client = client
         self._visitor = visitor
         self._replies = replies
@@ -52,6 +54,12 @@ class Following:
         self._slices = process.slices
         self._streams: dict[str, bool] = {}
         self._staffed: set[str] = set()
+
+    @property
+    def _follower(self) -> Follower:
+        follower = self._owner()
+        assert follower is not None, "Who follows nothing any more is asked for nothing."
+        return follower
 
     def leave_all(self) -> None:
         for stream in list(self._streams):

@@ -24,7 +24,7 @@ PINGS_UNTIL_RENEWAL = 5
 SILENT_AFTER_PINGS = 3
 JOINED_AT_ONCE = 500
 # When that many come together, more are on their way.
-CROWD = 8
+CROWD = 48
 GATHERS_S = 0.03
 
 

@@ -14,8 +14,8 @@ from functools import partial
 SLICE_S = 0.0025
 # What they ask for next comes soon after, all at once.
 MOST_IN_A_SLICE = 12
-# So many turns of the loop an event takes from Redis to the sockets; they are empty of newcomers.
-TURNS_BETWEEN = 3
+# So many turns of the loop are empty of newcomers; an event needs one from Redis to the sockets.
+TURNS_BETWEEN = 1
 # How fast the guess of what one newcomer costs follows what they do cost.
 _WEIGHT = 0.2
 # So many within that time are a crowd, and it is over when that time has passed without as many.
