@@ -90,6 +90,7 @@ class RedisEars(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._groups: dict[str, None] = {}
         self._unanswered: deque[_Question] = deque()
+        self._coming_back: asyncio.Task[None] | None = None
         self._closed = False
 
     async def open(self) -> None:
@@ -168,9 +169,9 @@ class RedisEars(asyncio.Protocol):
         self._transport = None
         while self._unanswered:
             self._answer(ConnectionError("The connection to Redis was lost."))
-        if not self._closed:
+        if not self._closed and (self._coming_back is None or self._coming_back.done()):
             logger.warning("The connection to Redis was lost: %r", error)
-            self._listener.spawn(self._come_back())
+            self._coming_back = self._listener.spawn(self._come_back())
 
     async def _come_back(self) -> None:
         while not self._closed:
