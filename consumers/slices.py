@@ -24,13 +24,15 @@ CROWD_WITHIN_S = 0.5
 
 
 class Slices:
-    """Newcomers wait here in the order in which they came. As many go on in one slice as fit into `SLICE_S`, by what the
-    last ones have taken until they waited for something else.
+    """While few come, each goes on at once. If more come in one turn of the loop they wait here, in the order in which they came,
+    and as many go on in one slice as fit into `SLICE_S`, by what the last ones have taken until they waited for something
+    else.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], object]] = deque()
         self._is_going = False
+        self._passed = 0
         self._cost_s = SLICE_S / 4
         self._begun_at = 0.0
         self._counted_since = 0.0
@@ -44,9 +46,23 @@ class Slices:
     async def turn(self) -> None:
         """Returns when it is this newcomer's turn: what comes before their next `await` is part of the slice."""
         self._count()
+        if self.passes():
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._wait(partial(_settle, turn))
         await turn
+
+    def passes(self) -> bool:
+        """Whether a newcomer may go on at once: nobody waits, and few have gone on in this turn of the loop."""
+        if self._is_going or self._passed == MOST_IN_A_SLICE:
+            return False
+        if not self._passed:
+            asyncio.get_running_loop().call_soon(self._forget_passed)
+        self._passed += 1
+        return True
+
+    def _forget_passed(self) -> None:
+        self._passed = 0
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls it when it is its turn."""

@@ -13,6 +13,14 @@ async def test_whoever_comes_alone_goes_on_at_once() -> None:
         await Slices().turn()
 
 
+async def test_a_few_in_one_turn_go_on_without_waiting() -> None:
+    slices = Slices()
+    for _ in range(3):
+        assert all(slices.passes() for _ in range(MOST_IN_A_SLICE))
+        assert not slices.passes()
+        await asyncio.sleep(0)
+
+
 async def test_a_crowd_goes_on_in_its_order_and_others_have_their_turns_between() -> None:
     slices = Slices()
     went_on: list[int] = []
@@ -51,9 +59,9 @@ async def test_what_takes_long_is_done_one_at_a_time() -> None:
 
 async def test_whoever_has_gone_meanwhile_holds_up_nobody() -> None:
     slices = Slices()
-    gone, stays = asyncio.create_task(slices.turn()), asyncio.create_task(slices.turn())
+    *_, gone, stays = [asyncio.create_task(slices.turn()) for _ in range(MOST_IN_A_SLICE + 2)]
     await asyncio.sleep(0)
-    gone.cancel()
+    assert gone.cancel()
     async with asyncio.timeout(1):
         await stays
 
