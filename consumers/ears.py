@@ -27,6 +27,7 @@ logger = logging.getLogger("parley.hub")
 
 WITHIN_S = 1.0
 RECEIVE_AGAIN_S = 1.0
+BUFFER_BYTES = 64 * 1024
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
@@ -75,7 +76,7 @@ class _Question:
     answered: asyncio.Future[None]
 
 
-class RedisEars(asyncio.Protocol):
+class RedisEars(asyncio.BufferedProtocol):
     """A lost connection is made again, with all its groups."""
 
     def __init__(
@@ -86,6 +87,8 @@ class RedisEars(asyncio.Protocol):
         self._prefix = f"{prefix}__group__"
         self._listener = listener
         self._reader = hiredis.Reader()
+        # asyncio's own would be a quarter of a megabyte, allocated for each read.
+        self._buffer = bytearray(BUFFER_BYTES)
         self._connection: AbstractConnection | None = None
         self._transport: asyncio.Transport | None = None
         self._groups: dict[str, None] = {}
@@ -132,8 +135,11 @@ class RedisEars(asyncio.Protocol):
 
     # What the transport says
 
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
         while (reply := self._reader.gets()) is not False:
             match reply:
                 case [b"message", _, message]:

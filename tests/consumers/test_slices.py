@@ -59,7 +59,7 @@ async def test_what_takes_long_is_done_one_at_a_time() -> None:
 
 async def test_whoever_has_gone_meanwhile_holds_up_nobody() -> None:
     slices = Slices()
-    *_, gone, stays = [asyncio.create_task(slices.turn()) for _ in range(MOST_IN_A_SLICE + 2)]
+    *_, gone, stays = [asyncio.create_task(slices.turn()) for _ in range(2 * MOST_IN_A_SLICE)]
     await asyncio.sleep(0)
     assert gone.cancel()
     async with asyncio.timeout(1):
