@@ -48,11 +48,8 @@ def take_all(port: Any, backlog: int) -> None:
 
 
 def _wait(port: Any) -> None:
-    if live_process().slices.passes():
-        _take_some(port)
-    else:
-        port.stopReading()
-        live_process().slices.call(partial(_take_some, port))
+    port.stopReading()
+    live_process().slices.call(partial(_take_some, port))
 
 
 def _take_some(port: Any) -> None:
