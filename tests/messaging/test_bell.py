@@ -1,0 +1,37 @@
+"""What is rung at once for many streams reaches each, in order."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+
+from messaging.bell import SENT_AT_ONCE, Bell
+from tests.services import Valkey
+
+pytestmark = pytest.mark.needs_redis
+
+
+async def test_many_streams_at_once_are_all_told_in_order(valkey: Valkey) -> None:
+    layer = get_channel_layer()
+    assert layer is not None
+    streams = [f"chat.many{number}" for number in range(SENT_AT_ONCE + 50)]
+    channel = await layer.new_channel()
+    for stream in streams:
+        await layer.group_add(stream, channel)
+    bell = Bell()
+    bell.attach(asyncio.get_running_loop())
+    try:
+        for number in (1, 2):
+            for stream in streams:
+                bell.ring_doorbell(stream, b"%d" % number)
+            await asyncio.sleep(0)
+        heard: dict[str, list[bytes]] = {stream: [] for stream in streams}
+        async with asyncio.timeout(10):
+            while any(len(told) < 2 for told in heard.values()):
+                message: dict[str, Any] = await layer.receive(channel)
+                heard[message["stream"]] += message["doorbells"]
+        assert set(map(tuple, heard.values())) == {(b"1", b"2")}
+    finally:
+        await bell.settled()
+        await layer.flush()
