@@ -37,7 +37,8 @@ class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
 
 def take_in_turn(port: Any) -> None:
     """From now on this port of Twisted's accepts in its turn."""
-    port.transport = Arrival
+    if port.transport is TcpTransport:  # and not that of a Unix socket
+        port.transport = Arrival
     port.doRead = partial(_wait, port)
 
 

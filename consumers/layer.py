@@ -107,6 +107,8 @@ class Layer:
                         "The channel layer does not take streams; the log is compared instead: %r", error
                     )
                     return
+                if ears is not self._ears:
+                    return  # they have been replaced meanwhile; what is not grouped is joined again
                 for stream in some:
                     stream.grouped = True
 
