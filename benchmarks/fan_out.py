@@ -24,9 +24,9 @@ def fan_out(
     is ready before it is published, not even in the log.
     """
     assert running.clients is not None
-    has_ready = window == 1 and not posting and bench.generator.is_native
-    publisher = (running.ready_publisher if has_ready else None) or running.publisher
-    assert publisher is not None
+    assert running.publisher is not None
+    has_ready = bench.generator.is_native and not posting
+    publisher = running.ready_publishers.get(window, running.publisher) if has_ready else running.publisher
     wanted = connections or bench.size.connections
     report = bench.generator.flow(
         "fanout",

@@ -17,13 +17,14 @@ from benchmarks.generator import Publisher
 from benchmarks.peer import ROOT, Answering, Bench, Returning, Running, Threads
 from benchmarks.publishers.serving import text_of
 from benchmarks.scenarios import answering
+from benchmarks.scenarios.in_flight import IN_FLIGHT
 from benchmarks.script import ONCE, Script, expect, send
 from tests.kept_process import KeptProcess
 from tests.services import free_port
 
 LARGE_TEXT_BYTES = 7000
-# Events that are committed before they are published one at a time.
-AHEAD = 64
+# Events that are committed before they are published, by how many are published at once.
+AHEAD = {1: 64, IN_FLIGHT: 16 * IN_FLIGHT}
 METRICS_TOKEN = "the-token-of-the-benchmark"
 
 
@@ -45,7 +46,10 @@ class Site:
             process,
             clients=self._script(port),
             publisher=self._publisher("feed", [("person0", "feed")]),
-            ready_publisher=self._publisher("feed", [("person0", "feed")], ahead=AHEAD),
+            ready_publishers={
+                window: self._publisher("feed", [("person0", "feed")], ahead=ahead)
+                for window, ahead in AHEAD.items()
+            },
             recovering=lambda: self._recovering(port),
             posting={
                 "socket": self._posting_by_socket(port),

@@ -75,8 +75,8 @@ class Threads:
 class Running:
     """A server that runs. What it is not asked about (None, or absent) it cannot do.
 
-    `clients` become subscribers of what `publisher` publishes; `ready_publisher` has what it publishes ready before it is
-    asked, if it has a log to write first. `recovering` do the same from a position that is one event behind now.
+    `clients` become subscribers of what `publisher` publishes; `ready_publishers`, by how many events they are asked for at
+    once, have them ready before, if there is a log to write first. `recovering` do the same from a position that is one event behind now.
     `posting` are writers, by the way they write: each asks for one message to be stored and told. `echo` is asked for
     what it is told. `metrics` are the server's own numbers, one dictionary for each of its processes.
     """
@@ -84,7 +84,7 @@ class Running:
     process: KeptProcess
     clients: Script | None = None
     publisher: Publisher | None = None
-    ready_publisher: Publisher | None = None
+    ready_publishers: Mapping[int, Publisher] = field(default_factory=dict)
     recovering: Callable[[], Script] | None = None
     posting: Mapping[str, Script] = field(default_factory=dict)
     bot: Answering | None = None

@@ -231,10 +231,10 @@ static Outcome publish_and_wait(uint32_t count, double stall_s) {
     return ARRIVED;
 }
 
-/* One event at a time, at least one, for `seconds`. */
-static void warm_up(double seconds, double stall_s) {
+/* For `seconds`; one event at a time, unless more are made ready together. */
+static void warm_up(uint32_t window, double seconds, double stall_s) {
     int64_t begun = now_ns();
-    do publish_and_wait(1, stall_s);
+    do publish_and_wait(flow.ahead == 1 ? 1 : window, stall_s);
     while (((double)(now_ns() - begun) < seconds * 1e9 || flow.published % flow.ahead) && clients.live);
 }
 

@@ -4,8 +4,8 @@
 
    All modes:  host, port, connections, script (see script.h), vars (a file, optional), parallel (handshakes at once),
                timeout (seconds for opening all)
-   fanout:     window (events published at once; the next ones follow when all connections have them), seconds, warmup
-               (seconds, of one event at a time), stall (seconds without a receipt after which it goes on)
+   fanout:     window (events published at once; the next ones follow when all connections have them), ahead (events that the
+               publisher makes ready together: a multiple of window), seconds, warmup (seconds), stall (seconds without a receipt after which it goes on)
    paced:      per_second (events), seconds, warmup, stall, backlog (it gives up when more events have not arrived)
    hold:       see drill.h; small_from (connections from this one on have the smallest receive buffer), watched (the times of
                those before this one count), base (see script.h); with a publisher, or without
@@ -31,7 +31,7 @@ static const char *setting(int count, char **arguments, const char *name, const 
 
 static void fan_out(double opening_s, uint32_t window, double seconds, double warmup_s, double stall_s, uint32_t ahead) {
     flow.ahead = ahead;
-    warm_up(warmup_s, stall_s);
+    warm_up(window, warmup_s, stall_s);
     begin_measuring();
     static Histogram rounds;
     uint64_t stalls = 0;
@@ -56,7 +56,7 @@ static void fan_out(double opening_s, uint32_t window, double seconds, double wa
 }
 
 static void paced(double opening_s, double per_second, double seconds, double warmup_s, double stall_s, uint32_t backlog) {
-    warm_up(warmup_s, stall_s);
+    warm_up(1, warmup_s, stall_s);
     begin_measuring();
     int timer = timer_of(per_second), keeps_up = 1;
     uint64_t wanted = (uint64_t)(per_second * seconds), asked = 0, ticks;

@@ -2,8 +2,9 @@
 
 What is asked for at once is committed at once, in one transaction, as posts of many people that come together are. The
 second argument names a file of lines, an author's name and a chat's uri with a tab between: number n goes into line n
-modulo their number. With a third argument, events are committed so many at a time before they are asked for, and what
-is asked for is rung: so no database stands between two events, as none does with the servers that have none.
+modulo their number. With a third argument, events are committed so many at a time before they are asked for, all into
+one chat, and what is asked for at once is rung at once: so no database stands between two events, as none does with the
+servers that have none.
 """
 
 import sys
@@ -21,7 +22,7 @@ lines = [line.split("\t") for line in Path(sys.argv[2]).read_text().splitlines()
 known = {user.username: user for user in User.objects.filter(username__in={name for name, _ in lines})}
 places = [(known[name], uri) for name, uri in lines]
 ring = bell.ring_events
-rung: list[tuple[str, list[tuple[int, list[int], bytes]]]] = []
+rung: list[list[tuple[str, list[tuple[int, list[int], bytes]]]]] = []
 
 
 def commit(texts: list[str]) -> None:
@@ -37,18 +38,19 @@ def publish(texts: list[str], told: Told) -> None:
     commit(texts)
     told()
     while rung:
-        ring(*rung.pop(0))
+        ring(rung.pop(0))
 
 
 def publish_what_is_ready(texts: list[str], told: Told) -> None:
     if not rung:
         first = number_of(texts[0])
         commit([text_of(number) for number in range(first, first + ahead)])
-        rung[:] = [(stream, [event]) for stream, events in rung for event in events]
+        [(stream, events)] = rung.pop()
+        rung[:] = [[(stream, events[at : at + len(texts)])] for at in range(0, len(events), len(texts))]
     told()
-    ring(*rung.pop(0))
+    ring(rung.pop(0))
 
 
 if __name__ == "__main__":
-    bell.ring_events = lambda stream, events: rung.append((stream, events))  # type: ignore[method-assign]
+    bell.ring_events = rung.append  # type: ignore[method-assign, assignment]
     serve(publish_what_is_ready if ahead > 1 else publish)
