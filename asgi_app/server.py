@@ -210,7 +210,7 @@ class Server(daphne.Server):
         # What was committed last reaches the other processes' sockets now, not with their next comparison.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BELL_S):
-                await bell.settled()
+                await bell.end()
 
     def _sockets(self) -> list[WebSocketProtocol]:
         return [socket for socket in self.sockets if socket.state is not State.CLOSED]

@@ -13,21 +13,17 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-import hiredis
 from channels.layers import BaseChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
-from channels_redis.utils import create_pool, decode_hosts
-from django.conf import settings
-from redis.asyncio.connection import AbstractConnection
 
 from messaging.bell import LayerMessage
 from messaging.counters import REDIS_ERRORS
+from messaging.redis_line import RedisGroups, RedisLine
 
 logger = logging.getLogger("parley.hub")
 
 WITHIN_S = 1.0
 RECEIVE_AGAIN_S = 1.0
-BUFFER_BYTES = 64 * 1024
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
@@ -60,12 +56,8 @@ class Ears(Protocol):
 
 
 def ears_of(layer: BaseChannelLayer, listener: Listener) -> Ears:
-    if isinstance(layer, RedisPubSubChannelLayer):
-        configuration = settings.CHANNEL_LAYERS["default"]["CONFIG"]
-        hosts = decode_hosts(configuration["hosts"])
-        if len(hosts) == 1:
-            return RedisEars(layer, hosts[0], configuration["prefix"], listener)
-    return LayerEars(layer, listener)
+    groups = RedisGroups.of(layer)
+    return RedisEars(layer, groups, listener) if groups else LayerEars(layer, listener)
 
 
 @dataclass
@@ -76,38 +68,27 @@ class _Question:
     answered: asyncio.Future[None]
 
 
-class RedisEars(asyncio.BufferedProtocol):
+class RedisEars:
     """A lost connection is made again, with all its groups."""
 
-    def __init__(
-        self, layer: RedisPubSubChannelLayer, host: dict[str, Any], prefix: str, listener: Listener
-    ) -> None:
-        self._layer = layer
-        self._pool = create_pool(host)
-        self._prefix = f"{prefix}__group__"
+    def __init__(self, layer: BaseChannelLayer, groups: RedisGroups, listener: Listener) -> None:
+        self._layer = cast(RedisPubSubChannelLayer, layer)
+        self._in_redis = groups
         self._listener = listener
-        self._reader = hiredis.Reader()
-        # asyncio's own would be a quarter of a megabyte, allocated for each read.
-        self._buffer = bytearray(BUFFER_BYTES)
-        self._connection: AbstractConnection | None = None
-        self._transport: asyncio.Transport | None = None
+        self._line = self._new_line()
         self._groups: dict[str, None] = {}
         self._unanswered: deque[_Question] = deque()
         self._coming_back: asyncio.Task[None] | None = None
         self._closed = False
 
+    def _new_line(self) -> RedisLine:
+        return RedisLine(self._in_redis.host, self._take, self._listener.heard, self._lost)
+
     async def open(self) -> None:
         async with asyncio.timeout(WITHIN_S):
-            self._connection = self._pool.make_connection()
-            await self._connection.connect()
-        # redis-py knows how to get there: URL, password, TLS. From here on it has no part in it. Its writer has no public
-        # name; tests/consumers/test_redis.py notices when an upgrade changes that.
-        writer = cast(asyncio.StreamWriter, self._connection._writer)  # noqa: SLF001
-        self._reader = hiredis.Reader()
-        self._transport = cast(asyncio.Transport, writer.transport)
-        self._transport.set_protocol(self)
+            await self._line.open()
         if self._closed:
-            self.close()
+            self._line.close()
 
     async def listen(self, groups: Sequence[str]) -> None:
         await self._ask("SUBSCRIBE", groups)
@@ -118,39 +99,29 @@ class RedisEars(asyncio.BufferedProtocol):
         await self._ask("UNSUBSCRIBE", [group])
 
     async def _ask(self, command: str, groups: Sequence[str]) -> None:
-        if self._transport is None or self._connection is None:
-            raise ConnectionError("The connection to Redis is lost.")
         if not groups:
             return
+        self._line.write([(command, *map(self._in_redis.channel, groups))])
         question = _Question(len(groups), asyncio.get_running_loop().create_future())
         self._unanswered.append(question)
-        names = (self._prefix + group for group in groups)
-        self._transport.writelines(self._connection.pack_command(command, *names))
         await question.answered
 
     def close(self) -> None:
         self._closed = True
-        if self._connection is not None:
-            self._listener.spawn(self._connection.disconnect(nowait=True))
+        self._line.close()
 
-    # What the transport says
+    # What the line says
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._buffer
+    def _take(self, reply: Any) -> None:
+        match reply:
+            case [b"message", _, message]:
+                self._hear(message)
+            case [b"subscribe" | b"unsubscribe", *_]:
+                self._answer(None)
+            case Exception():
+                self._answer(reply)
 
-    def buffer_updated(self, nbytes: int) -> None:
-        self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
-        while (reply := self._reader.gets()) is not False:
-            match reply:
-                case [b"message", _, message]:
-                    self._take(message)
-                case [b"subscribe" | b"unsubscribe", *_]:
-                    self._answer(None)
-                case Exception():
-                    self._answer(reply)
-        self._listener.heard()
-
-    def _take(self, message: bytes) -> None:
+    def _hear(self, message: bytes) -> None:
         try:
             self._listener.hear(self._layer.deserialize(message))
         except Exception:
@@ -171,8 +142,7 @@ class RedisEars(asyncio.BufferedProtocol):
         else:
             question.answered.set_exception(error)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
+    def _lost(self, error: Exception | None) -> None:
         while self._unanswered:
             self._answer(ConnectionError("The connection to Redis was lost."))
         if not self._closed and (self._coming_back is None or self._coming_back.done()):
@@ -182,8 +152,8 @@ class RedisEars(asyncio.BufferedProtocol):
     async def _come_back(self) -> None:
         while not self._closed:
             try:
-                if self._connection is not None:
-                    await self._connection.disconnect(nowait=True)
+                self._line.close()
+                self._line = self._new_line()
                 await self.open()
                 await self.listen(list(self._groups))
             except Exception as error:

@@ -9,12 +9,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from uuid import uuid4
 
-from channels.layers import BaseChannelLayer, channel_layers, get_channel_layer
+from channels.layers import BaseChannelLayer, channel_layers
 
 from consumers.ears import WITHIN_S, Ears, Listener, Spawn, ears_of
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage
 from messaging.counters import REDIS_ERRORS
+from messaging.voice import current_layer
 
 logger = logging.getLogger("parley.hub")
 
@@ -61,7 +62,7 @@ class Layer:
 
     async def open(self) -> None:
         """Begins to hear, if the layer can be reached."""
-        ears = ears_of(_backend(), Listener(self._hear, self._heard, self._spawn))
+        ears = ears_of(current_layer(), Listener(self._hear, self._heard, self._spawn))
         try:
             await ears.open()
             async with asyncio.timeout(WITHIN_S):
@@ -124,7 +125,7 @@ class Layer:
         """May be lost."""
         try:
             async with asyncio.timeout(WITHIN_S):
-                await _backend().group_send(group, message)
+                await current_layer().group_send(group, message)
         except Exception as error:
             REDIS_ERRORS.labels("hub").inc()
             logger.debug("A message to the channel layer was lost: %r", error)
@@ -144,7 +145,7 @@ class Layer:
         logger.warning("The channel layer is silent: taking a new one.")
         self._counters.renewals += 1
         self.close()
-        old = _backend()
+        old = current_layer()
         channel_layers.set("default", channel_layers.make_backend("default"))
         self._spawn(_end(old))
         for stream in streams:
@@ -172,9 +173,3 @@ async def _end(backend: BaseChannelLayer) -> None:
         await backend.flush()
     except Exception as error:
         logger.info("The old channel layer did not end cleanly: %r", error)
-
-
-def _backend() -> BaseChannelLayer:
-    layer = get_channel_layer()
-    assert layer is not None, "CHANNEL_LAYERS has no default."
-    return layer

@@ -14,14 +14,13 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
-
-from channels.layers import get_channel_layer
-from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from messaging.commands import FEED_URI
 from messaging.counters import REDIS_ERRORS
 from messaging.events import ReadDoorbell
+from messaging.voice import Voice, make_voice
 
 logger = logging.getLogger("parley.bell")
 
@@ -32,7 +31,6 @@ READ_MARKS_EVERY_S = 1.0
 WORK_EVERY_S = 0.02
 # A layer that does not answer must not hold up what is rung when it does again, or another is there.
 SEND_WITHIN_S = 5.0
-SENT_AT_ONCE = 200
 
 LayerMessage = dict[str, Any]
 """`{"type": "parley", "stream": name}` and any of `events: [[seq, ends, json], …]` with the moment when the first of them
@@ -49,6 +47,7 @@ class Bell:
         self._own_loop = False
         self._waiting: dict[str, LayerMessage] = {}
         self._sender: asyncio.Task[None] | None = None
+        self._voice: Voice | None = None
         self._marks: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._rung_for: dict[str, bool] = {}
         """Work that was rung for a moment ago, and whether there has been more since."""
@@ -57,8 +56,10 @@ class Bell:
         """From now on `loop` sends. Called by whatever serves on it."""
         if self._loop is not loop:
             with self._lock:
+                if self._voice is not None and self._loop is not None and not self._loop.is_closed():
+                    self._loop.call_soon_threadsafe(self._voice.hush)
                 self._loop, self._own_loop = loop, False
-                self._waiting, self._sender = {}, None
+                self._waiting, self._sender, self._voice = {}, None, None
                 self._marks.clear()
                 self._rung_for.clear()
 
@@ -68,9 +69,9 @@ class Bell:
         loop = self._loop
         return self._start_own_loop() if loop is None or loop.is_closed() else loop
 
-    def ring_events(self, stream: str, events: list[tuple[int, list[int], bytes]]) -> None:
-        """Events of one stream that have been committed: `(seq, ends, JSON)`."""
-        self._hand_over(self._take_events, stream, events, time.time())
+    def ring_events(self, committed: Sequence[tuple[str, list[tuple[int, list[int], bytes]]]]) -> None:
+        """Streams with the events, `(seq, ends, JSON)`, that have been committed there."""
+        self._hand_over(self._take_events, committed, time.time())
 
     def ring_doorbell(self, stream: str, encoded: bytes) -> None:
         self._hand_over(self._take, stream, "doorbells", encoded)
@@ -103,7 +104,7 @@ class Bell:
                 loop = asyncio.new_event_loop()
                 threading.Thread(target=loop.run_forever, name="bell", daemon=True).start()
                 self._loop, self._own_loop = loop, True
-                self._waiting, self._sender = {}, None
+                self._waiting, self._sender, self._voice = {}, None, None
                 self._rung_for.clear()
                 atexit.register(self.flush)
             return self._loop
@@ -112,7 +113,7 @@ class Bell:
         """Waits until what this process has rung is sent, if it sends on a loop of its own."""
         if self._own_loop and self._loop is not None and not self._loop.is_closed():
             try:
-                asyncio.run_coroutine_threadsafe(self.settled(), self._loop).result(timeout_s)
+                asyncio.run_coroutine_threadsafe(self.end(), self._loop).result(timeout_s)
             except TimeoutError:
                 logger.warning("Some bells were not rung before the process ended.")
 
@@ -123,10 +124,17 @@ class Bell:
         while self._sender is not None:
             await asyncio.wait([self._sender])
 
-    def _take_events(self, stream: str, events: list[Any], committed_at: float) -> None:
-        for event in events:
-            self._take(stream, "events", event)
-        self._waiting[stream].setdefault("committed_at", committed_at)
+    async def end(self) -> None:
+        """The same, and then lets go of the layer, until something is rung again."""
+        await self.settled()
+        if self._voice is not None:
+            self._voice.hush()
+
+    def _take_events(self, committed: Sequence[tuple[str, list[Any]]], committed_at: float) -> None:
+        for stream, events in committed:
+            for event in events:
+                self._take(stream, "events", event)
+            self._waiting[stream].setdefault("committed_at", committed_at)
 
     def _take(self, stream: str, what: str, value: Any) -> None:
         message = self._waiting.get(stream)
@@ -145,12 +153,17 @@ class Bell:
                 batch, self._waiting = self._waiting, {}
                 try:
                     async with asyncio.timeout(SEND_WITHIN_S):
-                        await _send_all(batch)
+                        await self._speak().say(batch)
                 except Exception as error:
                     REDIS_ERRORS.labels("bell").inc()
                     logger.warning("Some of %d bells were not rung: %r", len(batch), error)
         finally:
             self._sender = None
+
+    def _speak(self) -> Voice:
+        if self._voice is None:
+            self._voice = make_voice()
+        return self._voice
 
     def _ring_work(self, what: str) -> None:
         if what in self._rung_for:
@@ -179,38 +192,6 @@ class Bell:
         doorbell = ReadDoorbell(chat=stream.removeprefix("chat."), marks=marks)
         self._take(stream, "doorbells", doorbell.model_dump_json().encode())
         asyncio.get_running_loop().call_later(READ_MARKS_EVERY_S, self._announce, stream)
-
-
-async def _send_all(batch: dict[str, LayerMessage]) -> None:
-    layer = get_channel_layer()
-    assert layer is not None, "CHANNEL_LAYERS has no default."
-    if len(batch) > 1 and isinstance(layer, RedisPubSubChannelLayer):
-        await _send_together(layer, batch)
-    else:
-        for stream, message in batch.items():
-            await layer.group_send(stream, message)
-
-
-async def _send_together(layer: RedisPubSubChannelLayer, batch: dict[str, LayerMessage]) -> None:
-    """The layer's `group_send` for many groups, without waiting for Redis between one and the next: a thousand threads are a
-    thousand groups.
-
-    What channels_redis has no public name for is used here and nowhere else; tests/messaging/test_bell.py notices when an
-    upgrade changes what it means.
-    """
-    of_loop = layer._get_layer()  # noqa: SLF001 - here only, like all of this function
-    by_shard: dict[Any, list[tuple[str, bytes]]] = {}
-    for group, message in batch.items():
-        name = of_loop._get_group_channel_name(group)  # noqa: SLF001
-        by_shard.setdefault(of_loop._get_shard(name), []).append((name, layer.serialize(message)))  # noqa: SLF001
-    for shard, messages in by_shard.items():
-        async with shard._lock:  # noqa: SLF001
-            shard._ensure_redis()  # noqa: SLF001
-            for first in range(0, len(messages), SENT_AT_ONCE):
-                async with shard._redis.pipeline(transaction=False) as pipeline:  # noqa: SLF001
-                    for name, encoded in messages[first : first + SENT_AT_ONCE]:
-                        pipeline.publish(name, encoded)
-                    await pipeline.execute()
 
 
 bell = Bell()

@@ -99,12 +99,7 @@ def _save(chat_logs: Iterable[ChatLog]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_SAVE_COUNTERS.format(rows=", ".join(["(%s, %s, %s)"] * len(grown))), [*counters, now])
-    transaction.on_commit(partial(_ring, [(each.chat.stream, each.encoded) for each in grown]))
-
-
-def _ring(streams: list[tuple[str, list[tuple[int, list[int], bytes]]]]) -> None:
-    for stream, encoded in streams:
-        bell.ring_events(stream, encoded)
+    transaction.on_commit(partial(bell.ring_events, [(each.chat.stream, each.encoded) for each in grown]))
 
 
 @contextmanager

@@ -139,7 +139,7 @@ async def bell_here(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         monkeypatch.setattr(bell, name, getattr(bell, name))
     bell.attach(asyncio.get_running_loop())
     yield
-    await bell.settled()
+    await bell.end()
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ async def quick_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WatchedHub
         monkeypatch.setattr(bell, name, getattr(bell, name))
     hub = WatchedHub()
     yield hub
-    await bell.settled()
+    await bell.end()
     hub._layer.close()
     await asyncio.sleep(0.01)
     for task in hub._tasks:
@@ -216,7 +216,7 @@ async def test_a_layer_that_has_gone_deaf_is_replaced(
     await quick_hub.join(alice, [f"chat.{uri}"])
     assert quick_hub.go_live(alice, f"chat.{uri}", head=1, epoch=await stage.epoch())
     layer: Any = get_channel_layer()
-    quick_hub._layer._ears._transport.pause_reading()  # type: ignore[union-attr]
+    quick_hub._layer._ears._line._transport.pause_reading()  # type: ignore[union-attr]
     await stage.act(post_message, user=cast.alice.user, chat=uri, text="Can you hear me?")
     await alice.until(lambda: alice.heard == [2])
     async with asyncio.timeout(10):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from channels.layers import get_channel_layer
 
-from messaging.bell import SENT_AT_ONCE, Bell
+from messaging.bell import Bell
+from messaging.voice import SAID_AT_ONCE
 from tests.services import Valkey
 
 pytestmark = pytest.mark.needs_redis
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.needs_redis
 async def test_many_streams_at_once_are_all_told_in_order(valkey: Valkey) -> None:
     layer = get_channel_layer()
     assert layer is not None
-    streams = [f"chat.many{number}" for number in range(SENT_AT_ONCE + 50)]
+    streams = [f"chat.many{number}" for number in range(SAID_AT_ONCE + 50)]
     channel = await layer.new_channel()
     for stream in streams:
         await layer.group_add(stream, channel)
@@ -33,5 +34,5 @@ async def test_many_streams_at_once_are_all_told_in_order(valkey: Valkey) -> Non
                 heard[message["stream"]] += message["doorbells"]
         assert set(map(tuple, heard.values())) == {(b"1", b"2")}
     finally:
-        await bell.settled()
+        await bell.end()
         await layer.flush()
