@@ -10,7 +10,7 @@ from twisted.web import http
 from zope.interface import implementer
 
 from asgi_app.daphne_wire import DaphneWire
-from asgi_app.ws_handshake import Refused, check
+from asgi_app.ws_handshake import Handshake, Headers, Refused, check, quick_look
 from asgi_app.ws_protocol import WebSocketProtocol
 
 # How long the client of a refused request may go on sending. To close at once would reset the connection, and the
@@ -22,6 +22,7 @@ class Channel(http.HTTPChannel):
     """One HTTP connection."""
 
     refused = False
+    _is_new = True
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name, like all of this form below
         super().connectionMade()
@@ -32,8 +33,44 @@ class Channel(http.HTTPChannel):
         self.factory.channels.discard(self)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self._is_new:
+            self._is_new = False
+            if self._is_handshake(data):
+                return
         if not self.refused:
             super().dataReceived(data)
+
+    def _is_handshake(self, data: bytes) -> bool:
+        """Whether this was one, properly made: then the connection is a WebSocket's now. What is to be refused is not."""
+        asked = quick_look(data)
+        if asked is None or self.factory.server.draining or not DaphneWire.fits(self.transport):
+            return False
+        uri, headers = asked
+        try:
+            handshake = check(b"GET", b"HTTP/1.1", uri, headers)
+        except Refused:
+            return False
+        self.become_websocket(handshake, uri, headers)
+        return True
+
+    def become_websocket(self, handshake: Handshake, uri: bytes, headers: Headers) -> None:
+        """Hands the connection over."""
+        path, _, query_string = uri.partition(b"?")
+        transport = self._let_go()
+        server = self.factory.server
+        scope = {
+            "type": "websocket",
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": unquote(path.decode()),
+            "raw_path": path,
+            "root_path": server.root_path,
+            "query_string": query_string,
+            "headers": [(name, value) for name, value in headers if b"_" not in name],
+            "client": _address(transport.getPeer()),
+            "server": _address(transport.getHost()),
+        }
+        transport.protocol = WebSocketProtocol(server, transport, handshake, scope)
 
     def checkPersistence(self, request: http.Request, version: bytes) -> bool:  # noqa: N802
         if self.factory.server.draining:
@@ -52,7 +89,7 @@ class Channel(http.HTTPChannel):
         self.transport.loseWriteConnection()
         self.factory.reactor.callLater(LINGER_S, self.transport.abortConnection)
 
-    def let_go(self) -> Any:
+    def _let_go(self) -> Any:
         """The transport, for a protocol that takes it over; nothing keeps the request and this channel then."""
         self.factory.channels.discard(self)
         self.setTimeout(None)
@@ -149,23 +186,9 @@ class Request(daphne.WebRequest):
                 self.responseHeaders.setRawHeaders(name, [value])
             self.basic_error(refused.status, refused.title, refused.reason)
             return
-        path, _, query_string = self.uri.partition(b"?")
-        scope = {
-            "type": "websocket",
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": unquote(path.decode()),
-            "raw_path": path,
-            "root_path": self.server.root_path,
-            "query_string": query_string,
-            "headers": [(name, value) for name, value in headers if b"_" not in name],
-            "client": _address(self.client),
-            "server": _address(self.host),
-        }
         # Daphne counts requests from their first line on.
         self.server.connections.pop(self)
-        transport = self.channel.let_go()
-        transport.protocol = WebSocketProtocol(self.server, transport, handshake, scope)
+        self.channel.become_websocket(handshake, self.uri, headers)
 
     # The way out
 
