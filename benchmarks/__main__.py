@@ -1,8 +1,8 @@
 """`python -m benchmarks`: measures, prints tables, keeps the numbers in var/bench, and writes docs/benchmarks.md if asked.
 
-QUICK=1 (or --quick) takes a few minutes, FULL=1 (or --full) as long as it takes. --asgi measures ours, stock Channels and
-native ASGI on the servers that there are for each. --page FILE ... measures nothing: it writes the page, with its plot, from
-numbers that were kept.
+It takes a quarter of an hour, QUICK=1 (or --quick) about two minutes, FULL=1 (or --full) as long as it takes. --asgi
+measures ours, stock Channels and native ASGI on the servers that there are for each. --page FILE ... measures nothing: it
+writes the page, with its plot, from numbers that were kept.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +46,8 @@ def main() -> None:
     usual = {each.key for each in (ASGI if options.asgi else PEERS if options.full else USUAL)}
     peers = _chosen(PEERS, options.peers, size.peers or frozenset(usual))
     scenarios = _chosen(SCENARIOS, options.only, asgi.SCENARIOS if options.asgi else size.scenarios)
+    if options.only:
+        size = replace(size, peers_of={})
     results = measure(size, options, peers, scenarios)
     file = RESULTS / f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{size.name}.json"
     results.write(file)
@@ -123,7 +126,11 @@ def _visit(
 ) -> None:
     """One server, started anew, through all scenarios that suit it; and started anew again after one that it could not
     do, which has left it with too much to do. A failure ends it: what came after would be about a broken server."""
-    remaining = deque(each for each in scenarios if peer.scenarios is None or each.key in peer.scenarios)
+    remaining = deque(
+        each
+        for each in scenarios
+        if (peer.scenarios is None or each.key in peer.scenarios) and bench.size.has(each.key, peer.key)
+    )
     while remaining:
         bench.stack.forget_channels()
         scenario = remaining[0]
@@ -138,6 +145,7 @@ def _visit(
                         results.missing[scenario.title] = "it needs Linux and a C compiler"
                         continue
                     print(f"  {repetition}  {peer.title}: {scenario.title}: ", end="", flush=True)
+                    begun = time.monotonic()
                     try:
                         facts = _measured(bench, running, scenario, f"{peer.key}-{scenario.key}", options)
                     except machine.TooFewFiles as too_few:
@@ -145,8 +153,11 @@ def _visit(
                         print(f"not here: {too_few}")
                         continue
                     could = facts["value"] is not None
-                    print(_shown(scenario, facts))
-                    results.measurements.append(Measurement(scenario.key, peer.key, repetition, facts))
+                    took_s = time.monotonic() - begun
+                    print(f"{_shown(scenario, facts)} ({took_s:.0f} s)")
+                    results.measurements.append(
+                        Measurement(scenario.key, peer.key, repetition, facts, took_s=took_s)
+                    )
         except Failed as failure:
             print(f"\n     {peer.title} failed in {scenario.title!r}: {failure}")
             results.measurements.append(Measurement(scenario.key, peer.key, repetition, failure=str(failure)))

@@ -1,10 +1,11 @@
 """Native ASGI beside Channels: the same echo and the same broadcast, in one table."""
 
+import statistics
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.peers import ASGI
-from benchmarks.report import Results, median_of
+from benchmarks.report import Results
 from benchmarks.scenario import Facts, delivered, microseconds, milliseconds, percent, thousands, words
 from benchmarks.scenarios import SCENARIOS as ALL
 
@@ -53,4 +54,4 @@ def _cell(done: list[Facts], fact: str, shown: Callable[[Any], str]) -> str:
         return ""
     if isinstance(values[0], str):
         return shown(max(values, key=len))
-    return shown(min(values) if fact == "delivered" else median_of(done, fact))
+    return shown(min(values) if fact == "delivered" else statistics.median(values))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg2
 
@@ -129,10 +129,12 @@ class Site:
         return self._script(port, recover=True, epoch=epoch, offset=seq - 1)
 
     def _returning(self, port: int, uri: str, text_bytes: int = 0) -> Returning:
+        """With a text of their own size, they may have missed more than is replayed, and begin afresh."""
         epoch, _ = self.position(uri)
         env = {"BENCH_TEXT_BYTES": str(text_bytes)} if text_bytes else {}
+        script = self._script(port, uri, recover=True, epoch=epoch, offset="%o%")
         return Returning(
-            self._script(port, uri, recover=True, epoch=epoch, offset="%o%"),
+            replace(script, afresh='"recovered":false', offset='"offset":') if text_bytes else script,
             self._publisher(f"{uri}-{text_bytes}", [("person0", uri)], env),
             position=lambda: self.position(uri)[1],
             reads=self.reads_of_the_log,

@@ -21,6 +21,8 @@ class Measurement:
     repetition: int
     facts: Facts = field(default_factory=dict)
     failure: str = ""
+    took_s: float = 0.0
+    """with whatever it waited for"""
 
 
 @dataclass

@@ -33,6 +33,8 @@ class Script:
     headers: Sequence[str] = ()
     steps: Sequence[tuple[str, str]] = ()
     refuse: str = ""
+    afresh: str = ""
+    offset: str = ""
     ping: str = ""
     pong: str = ""
     ask: str = ""
@@ -54,7 +56,7 @@ class Script:
         lines = [("path", self.path), *(("header", text) for text in self.headers), *self.steps]
         lines += [
             (name, text)
-            for name in ("refuse", "ping", "pong", "ask", "answer", "hear")
+            for name in ("refuse", "afresh", "offset", "ping", "pong", "ask", "answer", "hear")
             if (text := getattr(self, name))
         ]
         lines += [("http", "")] if self.is_http else []

@@ -1,6 +1,7 @@
 """How much is measured: quick, usual or full."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Size:
     """the only ones measured; None: all"""
     scenarios: frozenset[str] | None = None
     """the only ones measured; None: all"""
+    peers_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """of scenarios that take long, or tell little of most servers, the only peers that go through them; others: all"""
+
+    def has(self, scenario: str, peer: str) -> bool:
+        return peer in self.peers_of.get(scenario, {peer})
 
     @property
     def people(self) -> int:
@@ -47,7 +53,7 @@ class Size:
 SIZES = {
     "quick": Size(
         "quick", 1, 2, 1000, (200, 600), 600, many=2000, cycles=1000, threads=100, crowd=500, stalled=(10, 500),
-        peers=frozenset({"parley", "stock-core", "stock-pubsub", "broadcaster", "broadcaster-joining"}),
+        peers=frozenset({"parley", "stock-pubsub", "broadcaster", "broadcaster-joining"}),
         scenarios=frozenset({
             "idle-memory", "accepting", "one-at-a-time", "in-flight", "paced", "posting-socket", "posting-rest",
             "webhook-calls", "storm",
@@ -56,6 +62,12 @@ SIZES = {
     "usual": Size(
         "usual", 1, 3, 1000, (200, 1000), 1000, many=10_000, cycles=5000, threads=1000, crowd=5000,
         stalled=(20, 1000),
+        peers_of={
+            "many-sockets": frozenset({"parley", "parley-4", "stock-pubsub", "socketio", "nchan", "broadcaster"}),
+            "storm-room": frozenset({"parley"}),
+            "stalled": frozenset({"parley"}),
+            "coming-and-going": frozenset({"parley", "stock-pubsub"}),
+        },
     ),
     "full": Size(
         "full", 3, 10, 1000, (1000, 10_000), 5000, many=10_000, cycles=100_000, threads=1000, crowd=5000,

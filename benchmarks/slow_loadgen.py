@@ -409,12 +409,15 @@ async def fan_out(crowd: Crowd, chosen: dict[str, str]) -> None:
     flow = Flow(crowd, chosen)
     opening_s = await crowd.open(len(crowd.clients))
     await flow.warm_up(float(chosen.get("warmup", "0.5")))
-    rounds, stalls, from_began_ns = Times(), 0, 0
+    rounds, tried, stalls, from_began_ns = Times(), 0, 0, 0
     begun, cpu_before = time.monotonic(), time.process_time()
-    while not rounds.all or (time.monotonic() - begun < float(chosen.get("seconds", "5")) and crowd.live):
+    while not tried or (time.monotonic() - begun < float(chosen.get("seconds", "5")) and crowd.live):
         first = flow.published + 1
         stalls += not await flow.publish_and_wait(int(chosen.get("window", "1")))
+        tried += 1
         began_ns, told_ns = flow.times(first)
+        if flow.last_receipt_ns < told_ns:
+            continue  # nobody has had anything of it
         rounds.all.append(flow.last_receipt_ns - told_ns)
         from_began_ns += flow.last_receipt_ns - began_ns
     report = flow.told(opening_s, time.monotonic() - begun, time.process_time() - cpu_before)

@@ -12,7 +12,9 @@ static struct {
     int port, epoll;
     Client *all;
     unsigned count, live, opening, refused, lost, next; /* next: all before it are, or have been, opened */
+    unsigned afresh;                 /* those that were told that what they missed is not to be had */
     uint64_t bytes, messages, left;  /* left: those that went by themselves */
+    uint64_t excused;                /* events that nobody owes them therefore */
     unsigned small_from;             /* from this one on, the kernel keeps as little as it may of what is not read */
     unsigned closes[CODES];          /* how often the server has closed with which code; 0: without any */
     Histogram opened; /* from connect() to the end of the script */
@@ -151,6 +153,15 @@ static size_t take_handshake(Client *client, const char *data, size_t length) {
     return used;
 }
 
+static void begin_afresh(Client *client, const char *text, size_t length) {
+    const char *found = memmem(text, length, script.offset, strlen(script.offset));
+    if (!found) die("it does not say where to begin afresh: %.*s", (int)(length < 500 ? length : 500), text);
+    uint32_t offset = (uint32_t)(strtoull(found + strlen(script.offset), NULL, 10) - script.base);
+    clients.afresh++;
+    clients.excused += offset - client->last;
+    client->last = offset;
+}
+
 static void take_message(Client *client, const char *text, size_t length, int64_t at_ns) {
     if (script.ping && length == strlen(script.ping) && !memcmp(text, script.ping, length)) {
         say(client, WS_TEXT, script.pong, strlen(script.pong));
@@ -166,7 +177,10 @@ static void take_message(Client *client, const char *text, size_t length, int64_
         die("the server refuses: %.*s", (int)(length < 500 ? length : 500), text);
     if (on_early_message) on_early_message(client, text, length, at_ns);
     const char *expected = filled(script.steps[client->step].text, client);
-    if (memmem(text, length, expected, strlen(expected))) {
+    int is_expected = memmem(text, length, expected, strlen(expected)) != NULL;
+    int is_afresh = script.afresh && !is_expected && memmem(text, length, script.afresh, strlen(script.afresh));
+    if (is_afresh) begin_afresh(client, text, length);
+    if (is_expected || is_afresh) {
         client->step++;
         go_on(client);
     }

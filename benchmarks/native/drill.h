@@ -5,7 +5,7 @@
        pace PER_SECOND SECONDS        publishes; ends sooner when anything more comes on standard input
        storm N BEHIND PER_SECOND      those up to N come at once, each BEHIND events late, while it publishes
        stop A B, read A B             the connections from A to before B stop to read, and go on
-       again N                        those that were lost come back, each from where it was
+       again N                        those that were lost come back, each from where it was, or afresh if its script knows that
 
    Each is answered with a line of JSON when it is done. Whoever is opened says by its script where it stands in the log
    (%o%), so what it missed is counted like what it is sent. */
@@ -29,7 +29,7 @@ static struct {
 typedef struct {
     int64_t begun_ns;
     double cpu_s;
-    uint64_t expected, missed;
+    uint64_t expected;
 } Span;
 
 static Span begin_span(void) {
@@ -39,15 +39,17 @@ static Span begin_span(void) {
     memset(&flow.from_began, 0, sizeof flow.from_began);
     memset(&clients.opened, 0, sizeof clients.opened);
     memset(clients.closes, 0, sizeof clients.closes);
-    clients.refused = 0;
+    clients.refused = clients.afresh = 0;
+    clients.excused = 0;
     return (Span){.begun_ns = now_ns(), .cpu_s = cpu_s()};
 }
 
 static void print_span(const Span *span, double opening_s) {
     print_opening(opening_s);
-    printf(",\"expected\":%llu,\"received\":%llu,\"gaps\":%llu,\"missed\":%llu,\"repeats\":%llu",
-           (unsigned long long)span->expected, (unsigned long long)flow.received, (unsigned long long)flow.gaps,
-           (unsigned long long)flow.missed, (unsigned long long)flow.repeats);
+    printf(",\"expected\":%llu,\"received\":%llu,\"gaps\":%llu,\"missed\":%llu,\"repeats\":%llu,\"afresh\":%u",
+           (unsigned long long)(span->expected - clients.excused), (unsigned long long)flow.received,
+           (unsigned long long)flow.gaps, (unsigned long long)flow.missed, (unsigned long long)flow.repeats,
+           clients.afresh);
     printf(",\"bytes\":%llu,\"wall_s\":%.4f,\"cpu_s\":%.4f,\"closes\":{", (unsigned long long)clients.bytes,
            (double)(now_ns() - span->begun_ns) / 1e9, cpu_s() - span->cpu_s);
     const char *comma = "";

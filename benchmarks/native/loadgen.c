@@ -44,6 +44,7 @@ static void fan_out(double opening_s, uint32_t window, double seconds, double wa
         if (outcome == STALLED) stalls++;
         volatile Times *times = &flow.times[first % SLOTS];
         int64_t took_ns = flow.last_receipt_ns - times->told_ns;
+        if (took_ns < 0) continue; /* nobody has had anything of it */
         from_told_s += (double)took_ns / 1e9;
         from_began_s += (double)(flow.last_receipt_ns - times->began_ns) / 1e9;
         histogram_add(&rounds, took_ns);

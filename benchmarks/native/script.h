@@ -8,6 +8,8 @@
        path /connection/websocket          header Origin: http://127.0.0.1:8000
        send TEXT, expect TEXT              what to say after the handshake, and what must come before the next step
        refuse TEXT                         a message with this in it ends the run: the server does not want us
+       afresh TEXT, offset TEXT            a message with the first in it, instead of what a step expects: what was missed is
+                                           not to be had, and the number after the second is where it stands now
        ping TEXT, pong TEXT                a message that is exactly this is answered
        ask TEXT, answer TEXT               a question to repeat, and what its answer contains
        hear TEXT                           what somebody said has this in it (`talk`); all messages, without it
@@ -44,7 +46,7 @@ typedef struct {
 } Step;
 
 static struct {
-    char *path, *headers, *refuse, *ping, *pong, *ask, *answer, *hear;
+    char *path, *headers, *refuse, *afresh, *offset, *ping, *pong, *ask, *answer, *hear;
     int is_http, step_count;
     unsigned long long base; /* the position in the server's log before the first event of ours */
     Step steps[MAX_STEPS];
@@ -83,9 +85,9 @@ static void read_script(const char *name) {
             script.is_http = 1;
         } else {
             struct { const char *word; char **place; } words[] = {
-                {"path", &script.path}, {"refuse", &script.refuse}, {"ping", &script.ping},
-                {"pong", &script.pong}, {"ask", &script.ask},       {"answer", &script.answer},
-                {"hear", &script.hear}};
+                {"path", &script.path},     {"refuse", &script.refuse}, {"afresh", &script.afresh},
+                {"offset", &script.offset}, {"ping", &script.ping},     {"pong", &script.pong},
+                {"ask", &script.ask},       {"answer", &script.answer}, {"hear", &script.hear}};
             size_t known = sizeof words / sizeof *words, i = 0;
             while (i < known && strcmp(line, words[i].word)) i++;
             if (i == known) die("the script has an unknown word: %s", line);
@@ -94,6 +96,7 @@ static void read_script(const char *name) {
     }
     fclose(file);
     if (!script.path) die("the script has no path");
+    if (script.afresh && !script.offset) die("the script does not say where to begin afresh");
 }
 
 static void read_columns(const char *name, Client *all, unsigned count) {

@@ -19,7 +19,7 @@ def measure(bench: Bench, running: Running) -> Facts:
         **facts,
         "many": many,
         "fewer": fewer["value"],
-        "keeps": facts["value"] / fewer["value"],
+        "keeps": facts["value"] / fewer["value"] if facts["value"] and fewer["value"] else None,
         "spread": ", ".join(spread),
     }
 

@@ -66,6 +66,7 @@ def measure(stream: str, share: float, bench: Bench, running: Running) -> Facts:
         "p50": report["opened_us"]["p50"],
         "slowest": report["opened_us"]["max"],
         "reads": reads,
+        "reads_each": reads / len(running.pids),
         "calm_p99": calm_p99,
         "storm_p99": storm_p99,
         "neighbours": storm_p99 / calm_p99 if storm_p99 else None,
@@ -101,6 +102,7 @@ def _scenario(stream: str, key: str, title: str, method: str, *, share: float = 
             Column("server's µs each", "server_us", thousands),
             Column("refused", "refused", thousands),
             Column("reads of the log", "reads", thousands),
+            Column("by each process", "reads_each", lambda value: f"{value:.1f}"),
             Column("neighbours' p99 ms, calm", "calm_p99", milliseconds),
             Column("in the storm", "storm_p99", milliseconds),
             Column("that is", "neighbours", times),
@@ -119,7 +121,7 @@ FEED = _scenario(
     f"another user who was here before and has missed the last {MISSED} events, and recovers them; events go on meanwhile. "
     "*Delivered* and *order* are of everything: what was missed, what came in the storm, and what is published after it to "
     "see that all are live. *Reads of the log* are what PostgreSQL counted on the table of events, by whomever, from before "
-    "the storm until after it.",
+    "the storm until after it; *by each process* is that, divided among those of the server.",
 )
 ROOM = _scenario(
     "room",

@@ -1,7 +1,7 @@
 """A publisher for `test_generator.py`: it publishes into the test's own server, and may do it wrong.
 
-The fault is the last argument: none, swapped (two events change places), twice, lost, silent (from the tenth event on),
-early (each four come when the first of them is asked for).
+The fault is the last argument: none, swapped (two events change places), twice, lost, silent (from the tenth event on), dead
+(from the first on), early (each four come when the first of them is asked for).
 """
 
 import socket
@@ -22,6 +22,8 @@ def as_told(texts: list[str]) -> list[str]:
             return [texts[0], *texts]
         case "lost":
             return texts[1:]
+        case "dead":
+            return []
         case "early":
             first = number_of(texts[0])
             return [text_of(first + later) for later in range(4)] if first % 4 == 1 else []

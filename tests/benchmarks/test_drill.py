@@ -30,6 +30,8 @@ class LogServer:
     followers: list[asyncio.StreamWriter] = field(default_factory=list)
     forgets: int = 0
     """this event is left out of what is read from the log, and of what is said in threads"""
+    keeps: int = 1 << 30
+    """who has missed more is sent nothing of that, and told where the log ends"""
     closes_at: int = 0
     """when this event comes, whoever came last is closed with 3008"""
     goodbyes: int = 0
@@ -56,9 +58,13 @@ class LogServer:
     def take(self, said: bytes, writer: asyncio.StreamWriter) -> None:
         word, _, rest = said.partition(b" ")
         if word == b"from":
-            writer.write(_frame(b"welcome"))
             self.followers.append(writer)
-            for at, event in enumerate(self.log[int(rest) - BASE :], int(rest) - BASE + 1):
+            missed = self.log[int(rest) - BASE :]
+            if len(missed) > self.keeps:
+                writer.write(_frame(b"lost, go on at %d" % (BASE + len(self.log))))
+                return
+            writer.write(_frame(b"welcome"))
+            for at, event in enumerate(missed, int(rest) - BASE + 1):
                 if at != self.forgets:
                     writer.write(_frame(event))
         elif word == b"thread":
@@ -120,7 +126,9 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
 
 @contextlib.contextmanager
 def _holding(generator: Generator, server: LogServer, **settings: object) -> Iterator[Held]:
-    script = Script(server.port, "/", steps=[send("from %o%"), expect("welcome")])
+    script = Script(
+        server.port, "/", steps=[send("from %o%"), expect("welcome")], afresh="lost", offset="go on at "
+    )
     publisher = Publisher("tests.benchmarks.faulty_publisher", [str(server.publish_port), "none"])
     usual = {"connections": CLIENTS, "base": BASE, "stall": 0.5}
     with generator.holding(script, [os.getpid()], publisher, **{**usual, **settings}) as held:
@@ -166,7 +174,19 @@ async def test_those_who_stop_to_read_are_told_why_they_were_closed_and_come_aga
     assert read["lost"] == 1
     assert again["live"] == CLIENTS
     assert again["received"] == again["expected"] == 5
-    assert again["gaps"] == 0
+    assert (again["gaps"], again["afresh"]) == (0, 0)
+
+
+async def test_who_has_missed_too_much_goes_on_from_where_the_server_says(
+    generator: Generator, server: LogServer
+) -> None:
+    server.closes_at, server.keeps = 15, 4
+    commands = ("open 4", "stop 3 4", "pace 200 0.1", "read 3 4", "again 4", "pace 200 0.1")
+    *_, again, after = await _done(generator, server, *commands)
+    assert (again["live"], again["afresh"]) == (CLIENTS, 1)
+    assert again["received"] == again["expected"] == 0
+    assert after["received"] == after["expected"] == 20 * CLIENTS
+    assert (after["gaps"], after["repeats"], after["afresh"]) == (0, 0, 0)
 
 
 async def test_a_pace_ends_when_it_is_enough(generator: Generator, server: LogServer) -> None:

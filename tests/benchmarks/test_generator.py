@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.fan_out import facts_of
 from benchmarks.generator import Failed, Generator, Publisher, Report, Watch, _cpu_s_of_ours, build
 from benchmarks.machine import Cores
 from benchmarks.script import Script, expect, send
@@ -148,6 +149,14 @@ async def test_lost_events_are_noticed(generator: Generator, room: Room) -> None
     report = await _flow(generator, room, "lost")
     assert report["received"] < report["expected"]
     assert report["stalls"] > 0
+
+
+async def test_a_server_that_delivers_nothing_has_no_speed(generator: Generator, room: Room) -> None:
+    report = await _flow(generator, room, "dead")
+    assert (report["received"], report["rounds"], report["told_s"], report["began_s"]) == (0, 0, 0, 0)
+    facts = facts_of({**report, "server_cores": 1.0, "other_cores": 0.0})
+    assert facts["delivered"] == 0
+    assert {facts[name] for name in ("value", "whole", "p50", "p99", "server_us", "bytes")} == {None}
 
 
 async def test_what_was_ready_may_come_early_and_does_not_count(native: Path | None, room: Room) -> None:
