@@ -5,16 +5,17 @@
 
 #include "script.h"
 
-enum { MAX_EVENTS = 1024, BUFFER = 1 << 20, KEPT_ROOM = 1 << 13, CODES = 5000 };
+enum { MAX_EVENTS = 1024, OTHERS_AT_ONCE = 4, BUFFER = 1 << 20, KEPT_ROOM = 1 << 13, CODES = 5000 };
 
 static struct {
     char *host;
-    int port, epoll;
+    int port, epoll, first_epoll;
     Client *all;
     unsigned count, live, opening, refused, lost, next; /* next: all before it are, or have been, opened */
     unsigned afresh;                 /* those that were told that what they missed is not to be had */
     uint64_t bytes, messages, left;  /* left: those that went by themselves */
     uint64_t excused;                /* events that nobody owes them therefore */
+    unsigned first;                  /* those before this one are read before the others, whatever waits there */
     unsigned small_from;             /* from this one on, the kernel keeps as little as it may of what is not read */
     unsigned closes[CODES];          /* how often the server has closed with which code; 0: without any */
     Histogram opened; /* from connect() to the end of the script */
@@ -34,7 +35,8 @@ static void (*on_lost)(Client *client);
 
 static void watch(Client *client, uint32_t events, int operation) {
     struct epoll_event event = {.events = events, .data.ptr = client};
-    if (epoll_ctl(clients.epoll, operation, client->fd, &event)) die("epoll_ctl: %s", strerror(errno));
+    int epoll = client->index < clients.first ? clients.first_epoll : clients.epoll;
+    if (epoll_ctl(epoll, operation, client->fd, &event)) die("epoll_ctl: %s", strerror(errno));
 }
 
 static void open_client(Client *client) {
@@ -278,17 +280,27 @@ static void read_from(Client *client) {
     }
 }
 
+static void serve(Client *client) {
+    if (client->state == CONNECTING)
+        shake_hands(client);
+    else if (client->state != CLOSED && client->state != GONE)
+        read_from(client);
+}
+
+static void serve_the_first(void) {
+    struct epoll_event events[MAX_EVENTS];
+    if (!clients.first) return;
+    int ready = epoll_wait(clients.first_epoll, events, MAX_EVENTS, 0);
+    for (int i = 0; i < ready; i++) serve(events[i].data.ptr);
+}
+
 /* One turn of the loop. A descriptor watched without a client only wakes it: its owner looks after the turn. */
 static void turn(int timeout_ms) {
     struct epoll_event events[MAX_EVENTS];
     int ready = epoll_wait(clients.epoll, events, MAX_EVENTS, timeout_ms);
     for (int i = 0; i < ready; i++) {
-        Client *client = events[i].data.ptr;
-        if (!client) continue;
-        if (client->state == CONNECTING)
-            shake_hands(client);
-        else if (client->state != CLOSED && client->state != GONE)
-            read_from(client);
+        if (i % OTHERS_AT_ONCE == 0) serve_the_first();
+        if (events[i].data.ptr) serve(events[i].data.ptr);
     }
 }
 
@@ -296,6 +308,13 @@ static void be_woken_by(int fd) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     set_non_blocking(fd);
     if (epoll_ctl(clients.epoll, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl: %s", strerror(errno));
+}
+
+/* To be called before anybody is opened: a generator with a crowd on its hands would tell of its own delays. */
+static void put_first(unsigned first) {
+    clients.first = first;
+    clients.first_epoll = epoll_create1(0);
+    be_woken_by(clients.first_epoll);
 }
 
 /* Opens the first `wanted` clients, `parallel` at once; who is refused tries again. Returns the seconds it took. */

@@ -168,7 +168,10 @@ static void storm(unsigned wanted, uint32_t behind, double per_second) {
     uint64_t ticks;
     while (clients.live + clients.lost < wanted) {
         for (clients.next = 0; clients.next < wanted && clients.opening < drill.parallel; clients.next++)
-            if (clients.all[clients.next].state == CLOSED) open_client(&clients.all[clients.next]);
+            if (clients.all[clients.next].state == CLOSED) {
+                open_client(&clients.all[clients.next]);
+                if (clients.opening % OTHERS_AT_ONCE == 0) serve_the_first();
+            }
         turn(100);
         if (read(timer, &ticks, sizeof ticks) == sizeof ticks) publish((uint32_t)ticks);
         if ((double)(now_ns() - span.begun_ns) > drill.timeout_s * 1e9)

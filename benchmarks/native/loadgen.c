@@ -5,10 +5,12 @@
    All modes:  host, port, connections, script (see script.h), vars (a file, optional), parallel (handshakes at once),
                timeout (seconds for opening all)
    fanout:     window (events published at once; the next ones follow when all connections have them), ahead (events that the
-               publisher makes ready together: a multiple of window), seconds, warmup (seconds), stall (seconds without a receipt after which it goes on)
+               publisher makes ready together: a multiple of window), seconds, warmup (seconds), stall (seconds without a
+               receipt after which it goes on)
    paced:      per_second (events), seconds, warmup, stall, backlog (it gives up when more events have not arrived)
    hold:       see drill.h; small_from (connections from this one on have the smallest receive buffer), watched (the times of
-               those before this one count), base (see script.h); with a publisher, or without
+               those before this one count), first (those before this one are read before all others), base (see
+               script.h); with a publisher, or without
    talk:       see talk.h; seconds, warmup, stall
    ask:        seconds, warmup (seconds); every connection asks again as soon as it is answered
 
@@ -157,6 +159,7 @@ int main(int count, char **arguments) {
     if (!strcmp(mode, "hold")) {
         clients.small_from = (unsigned)NUMBER("small_from", "4294967295");
         script.base = strtoull(TEXT("base", "0"), NULL, 10);
+        if (NUMBER("first", "0") > 0) put_first((unsigned)NUMBER("first", NULL));
         hold(parallel, timeout_s, stall_s, (unsigned)NUMBER("watched", "4294967295"));
         return 0;
     }

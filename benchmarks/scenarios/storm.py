@@ -39,6 +39,7 @@ def measure(stream: str, share: float, bench: Bench, running: Running) -> Facts:
         returning.publisher,
         connections=NEIGHBOURS + crowd,
         watched=NEIGHBOURS,
+        first=NEIGHBOURS,
         base=returning.position(),
         parallel=crowd,
         timeout=WITHIN_S,
