@@ -25,6 +25,8 @@ EXPIRES_S = 60
 REFRESH_EVERY_S = 20
 # Those who come and go meanwhile are written in one go.
 WRITE_EVERY_S = 0.05
+# The event loop is needed for other things between these.
+WRITTEN_AT_ONCE = 200
 
 Info = dict[str, Any]
 """`{"client": id of the socket, "user": id of the user or ""}`, and `conn_info` with the username."""
@@ -94,19 +96,30 @@ class Presence:
             while self._changed:
                 await asyncio.sleep(WRITE_EVERY_S)
                 changed, self._changed = self._changed, defaultdict(set)
+                unwritten = [(stream, client) for stream, clients in changed.items() for client in clients]
                 try:
-                    async with self._redis.pipeline(transaction=False) as pipe:
-                        for stream, clients in changed.items():
-                            self._copy(pipe, stream, clients)
-                        await pipe.execute()
+                    while unwritten:
+                        await self._write_some(self._redis, unwritten[-WRITTEN_AT_ONCE:])
+                        del unwritten[-WRITTEN_AT_ONCE:]
                 except RedisError as error:
                     REDIS_ERRORS.labels("presence").inc()
                     logger.debug("Presence was not written; the next refresh does: %r", error)
-                    for stream, clients in changed.items():
-                        self._changed[stream] |= clients  # also who has left: nothing else would tell of them
+                    for stream, client in unwritten:
+                        self._changed[stream].add(
+                            client
+                        )  # also who has left: nothing else would tell of them
                     break
         finally:
             self._writer = None
+
+    async def _write_some(self, redis: aioredis.Redis, some: list[tuple[str, str]]) -> None:
+        clients: defaultdict[str, set[str]] = defaultdict(set)
+        for stream, client in some:
+            clients[stream].add(client)
+        async with redis.pipeline(transaction=False) as pipe:
+            for stream, theirs in clients.items():
+                self._copy(pipe, stream, theirs)
+            await pipe.execute()
 
     def _copy(self, pipe: Any, stream: str, clients: set[str]) -> None:
         key, here = self._key(stream, self._process), self._here.get(stream, {})

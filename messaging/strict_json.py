@@ -17,13 +17,7 @@ def loads(raw: bytes | str, *, mend: bool = False) -> Any:
     """
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_bounded_int,
-            parse_float=_finite_float,
-        )
+        value = _decoder.decode(text)
         if mend and "\\u" in text:
             return _mended(value)
     except RecursionError:
@@ -60,6 +54,14 @@ def _finite_float(digits: str) -> float:
     if not math.isfinite(number := float(digits)):
         raise _invalid("A number in the JSON is too large.")
     return number
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_int=_bounded_int,
+    parse_float=_finite_float,
+)
 
 
 def _mended(value: Any) -> Any:
