@@ -102,3 +102,26 @@ def test_what_came_along_with_the_handshake_is_served(server: ServerProcess) -> 
         assert eager.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
         eager.send(hello[3:])
         assert eager.read(14) == b"\x81\x05hello" * 2
+
+
+@pytest.mark.parametrize("first", [1, 20, 90, -3])
+def test_a_handshake_may_come_in_pieces(server: ServerProcess, first: int) -> None:
+    whole = "\r\n".join(
+        ["GET /echo HTTP/1.1", *(f"{name}: {value}" for name, value in GOOD.items()), "", ""]
+    ).encode()
+    with RawConnection(server.port) as slow:
+        slow.send(whole[:first])
+        assert slow.is_silent_for(0.05)
+        slow.send(whole[first:] + frame(1, b"hello"))
+        assert slow.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        assert slow.read(7) == b"\x81\x05hello"
+
+
+def test_an_early_message_that_ends_like_a_handshake_is_a_message(server: ServerProcess) -> None:
+    lines = ["GET /echo HTTP/1.1", *(f"{name}: {value}" for name, value in GOOD.items()), "", ""]
+    # Masked with zeros, the payload is on the wire as it is.
+    message = b"\x81\x84\0\0\0\0\r\n\r\n"
+    with RawConnection(server.port) as eager:
+        eager.send("\r\n".join(lines).encode() + message)
+        assert eager.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        assert eager.read(6) == b"\x81\x04\r\n\r\n"
