@@ -273,6 +273,8 @@ class Hub:
             self._check_credentials(int(name.removeprefix("user.")))
         if name.startswith("user."):
             self._note_list_version(name, message.get("doorbells", ()))
+        if "people" in message:
+            self._forget_recent()
         stream = self.streams.get(name)
         if stream is not None:
             self._pass_on(stream, message)
@@ -286,8 +288,6 @@ class Hub:
             stream.take_doorbell(encoded)
         for kind, info in message.get("presence", ()):
             stream.take_presence(kind, info)
-        if "people" in message:
-            stream.recent.clear()
 
     def _note_commit(self, committed_at: float) -> None:
         """Of events whose frames go out with the next flush, if there are any."""
