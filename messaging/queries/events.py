@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from django.db.models import prefetch_related_objects
 
 from messaging import shapes
-from messaging.access import Access, access_of_member, members_of_pairs
+from messaging.access import Access, access_of_member, is_operator_now, members_of_pairs
 from messaging.errors import Conflict
 from messaging.models import Chat, Event, User
 from messaging.queries import positions
@@ -174,10 +175,11 @@ def _accesses_of(openings: Collection[Opening]) -> list[dict[str, Access]]:
     ]
     members = members_of_pairs((chat, user) for user, theirs in found if user is not None for chat in theirs)
     prefetch_related_objects(list(members.values()), "intervals")
+    is_operator = cache(is_operator_now)
     accesses = []
     for user, theirs in found:
         user_id = user.pk if user is not None else 0
-        each = [access_of_member(chat, user, members.get((chat.pk, user_id))) for chat in theirs]
+        each = [access_of_member(chat, user, members.get((chat.pk, user_id)), is_operator) for chat in theirs]
         accesses.append({access.chat.uri: access for access in each if access.reads})
     return accesses
 

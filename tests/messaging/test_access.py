@@ -143,6 +143,24 @@ def test_what_was_missed_can_be_left_unread(
     assert together[Opening(charlie, openings[1].wanted)] == {}
 
 
+def test_to_ask_about_many_takes_as_many_statements_as_about_few(
+    alice: User, bob: User, charlie: User, olive: User, room: str
+) -> None:
+    add_member(user=charlie, chat=room)
+    contacts = [Chat.objects.create(kind=Chat.Kind.CONTACT).uri for _ in range(5)]
+
+    def statements(users: list[User], uris: list[str]) -> int:
+        openings = [
+            Opening(user, tuple(Wanted(uri, epoch(), 0, defers=True) for uri in uris)) for user in users
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            assert [len(each) for each in open_together(openings).values()] == [len(uris)] * len(users)
+        return len(queries)
+
+    assert statements([alice], [room]) == statements([alice, bob, charlie], [room]) <= 6
+    assert statements([olive], contacts[:1]) == statements([olive], contacts)
+
+
 def test_no_more_is_held_for_many_than_one_may_miss(alice: User, bob: User, room: str, thread: Chat) -> None:
     for _ in range(MAX_REPLAY_BYTES // 8000 + 1):
         post_message(user=alice, chat=room, text="x" * 8000)
