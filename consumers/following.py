@@ -2,6 +2,8 @@
 
 import re
 import weakref
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from consumers import protocol
@@ -19,6 +21,7 @@ from messaging.queries.events import CONTACT_KIND, Opened, Opening, Wanted
 
 # What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
 CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
+FEED = f"chat.{FEED_URI}"
 MAX_SUBSCRIPTIONS = 1000
 
 
@@ -94,12 +97,17 @@ class Following:
         self._streams |= dict.fromkeys(accepted, False)
         self._hub.counters.subscriptions += len(accepted)
         await self._hub.join(self._follower, accepted)
+        crowded = {
+            name
+            for name, command in accepted.items()
+            if command.request.recover and name != FEED and self._hub.recoveries.are_several(name)
+        }
         while accepted and self._follower.wire.is_open:
-            await self._follow_some(accepted)
+            await self._follow_some(accepted, crowded)
         for name in list(accepted):  # registered, maybe after the socket was lost
             self.leave(name)
 
-    async def _follow_some(self, accepted: dict[str, Command]) -> None:
+    async def _follow_some(self, accepted: dict[str, Command], crowded: Collection[str]) -> None:
         """Opens and begins to follow as many as their replays allow; what is left is to be done after that.
 
         What the client missed is not read before it has taken most of what it was sent: so at most one long replay is
@@ -109,7 +117,9 @@ class Following:
         if not self._follower.wire.is_open:
             return
         try:
-            opened = await self._open([_wanted(each.request) for each in accepted.values()])
+            opened = await self._open(
+                [_wanted(each.request, defers=name in crowded) for name, each in accepted.items()]
+            )
         except Exception as error:
             while accepted:
                 name, command = accepted.popitem()
@@ -123,16 +133,32 @@ class Following:
 
     async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
         """Those that may be followed, by uri; the feed from memory, the others at the database, together with
-        whoever asks meanwhile.
+        whoever asks meanwhile. What many have missed is from memory, too.
         """
         feed = next((each for each in wanted if each.uri == FEED_URI), None)
         others = [each for each in wanted if each.uri and each is not feed]
         opened = dict(await self._open_together(others)) if others else {}
+        unread = [each for each in opened.values() if each.unread_since is not None]
+        for each in unread:
+            await self._hub.recoveries.prepare(each)
         await self._slices.turn()
+        if unread:
+            opened = {uri: each for uri, each in opened.items() if each.unread_since is None}
+            opened |= await self._recover(unread, others)
         if feed is not None:
             remembered = await self._hub.open_feed(feed)
             opened |= {FEED_URI: remembered} if remembered else await self._open_together([feed])
         return opened
+
+    async def _recover(self, unread: list[Opened], wanted: list[Wanted]) -> dict[str, Opened]:
+        """With what they have missed, from memory; what cannot be told from there is opened again."""
+        recoveries, user_id = self._hub.recoveries, self._visitor.user_id
+        recovered = {each.uri: found for each in unread if (found := recoveries.recover(each, user_id))}
+        left = {each.uri for each in unread} - recovered.keys()
+        if left:
+            again = [replace(each, defers=False) for each in wanted if each.uri in left]
+            recovered |= await self._open_together(again)
+        return recovered
 
     async def _open_together(self, wanted: list[Wanted]) -> dict[str, Opened]:
         return await self._openings.do(Opening(self._visitor.user, tuple(wanted)))
@@ -234,11 +260,12 @@ def _is_small(opened: Opened) -> bool:
     return bool(opened.read_marks)
 
 
-def _wanted(request: protocol.Subscribe) -> Wanted:
+def _wanted(request: protocol.Subscribe, *, defers: bool) -> Wanted:
     return Wanted(
         uri=_uri_or_nothing(request.channel),
         epoch=request.epoch,
         seq=request.offset if request.recover else None,
+        defers=defers,
     )
 
 

@@ -23,6 +23,7 @@ import orjson
 from consumers.encodings import JoinOrLeave
 from consumers.group import Follower, Group
 from consumers.layer import PING_EVERY_S, Layer
+from consumers.recoveries import Recoveries
 from consumers.slices import Slices
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage, bell
@@ -30,7 +31,6 @@ from messaging.crowd import database
 from messaging.events import ChatsDoorbell
 from messaging.queries import positions
 from messaging.queries.events import FEED_KIND, Encoded, Opened, Wanted, stream_after
-from messaging.queries.events import tail as read_tail
 
 logger = logging.getLogger("parley.hub")
 
@@ -71,8 +71,8 @@ class Hub:
         self._to_flush: list[Stream] = []
         self._commits_to_flush: list[float] = []
         self._repairing: set[Stream] = set()
-        self._filling: dict[str, asyncio.Task[None]] = {}
         self._slices = slices
+        self.recoveries = Recoveries(self.streams, self._agrees, self._spawn)
 
     # Followers
 
@@ -90,13 +90,16 @@ class Hub:
         self, follower: Follower, name: str, *, head: int, epoch: str, watch_presence: bool = False
     ) -> bool:
         """The follower is sent what comes after `head`, which was read with `epoch` after `join`; see `Stream`."""
-        if epoch and self.epoch != epoch:
-            if self.epoch is None:
-                self.epoch = epoch
-            else:
-                self._spawn(self.compare())
+        if epoch and not self._agrees(epoch):
+            self._spawn(self.compare())
         stream = self.streams.get(name)
         return stream is not None and stream.go_live(follower, head, watch_presence=watch_presence)
+
+    def _agrees(self, epoch: str) -> bool:
+        """Whether it is the epoch that is known here; the first one that is read becomes it."""
+        if self.epoch is None:
+            self.epoch = epoch
+        return self.epoch == epoch
 
     async def open_feed(self, wanted: Wanted) -> Opened | None:
         """What `open_streams` says of the feed, from memory; None: ask the database.
@@ -105,7 +108,7 @@ class Hub:
         """
         stream = self._stream(f"chat.{wanted.uri}")
         if not stream.recent.filled:
-            await self._fill(stream)
+            await self.recoveries.fill(stream)
         if not stream.recent.filled or stream.head is None or self.epoch is None:
             return None
         replay: list[Encoded] | None = []
@@ -114,22 +117,6 @@ class Hub:
                 return None  # they may know more than we do
             replay = stream.recent.after(wanted.seq, stream.head)
         return Opened(wanted.uri, FEED_KIND, self.epoch, stream.head, replay, read_marks={})
-
-    async def _fill(self, stream: Stream) -> None:
-        """Reads the end of the log, once however many wait for it."""
-        filling = self._filling.get(stream.name)
-        if filling is None:
-            filling = self._filling[stream.name] = self._spawn(self._read_tail(stream))
-            filling.add_done_callback(lambda _: self._filling.pop(stream.name, None))
-        await asyncio.shield(filling)
-
-    async def _read_tail(self, stream: Stream) -> None:
-        clearings = stream.recent.clearings
-        tail = await database.run(read_tail, stream.uri)
-        if self.epoch is None:
-            self.epoch = tail.epoch
-        if self.epoch == tail.epoch:
-            stream.fill_recent(tail.head, tail.events, clearings)
 
     def leave(self, follower: Follower, name: str) -> None:
         """The follower is sent nothing more of that stream."""
@@ -273,6 +260,8 @@ class Hub:
             self._check_credentials(int(name.removeprefix("user.")))
         if name.startswith("user."):
             self._note_list_version(name, message.get("doorbells", ()))
+        if "people" in message:
+            self.recoveries.forget_everything()
         stream = self.streams.get(name)
         if stream is not None:
             self._pass_on(stream, message)
@@ -286,8 +275,6 @@ class Hub:
             stream.take_doorbell(encoded)
         for kind, info in message.get("presence", ()):
             stream.take_presence(kind, info)
-        if "people" in message:
-            stream.recent.clear()
 
     def _note_commit(self, committed_at: float) -> None:
         """Of events whose frames go out with the next flush, if there are any."""
@@ -330,7 +317,7 @@ class Hub:
 
     async def _compare(self) -> None:
         self.counters.comparisons += 1
-        self._forget_recent()
+        self.recoveries.forget_everything()
         await self._layer.join([stream for stream in self.streams.values() if not stream.grouped])
         try:
             await self._compare_epoch()
@@ -374,11 +361,6 @@ class Hub:
             user.list_version = versions.list
             doorbell = ChatsDoorbell(list_version=versions.list).model_dump_json().encode()
             self._stream(f"user.{user_id}").take_doorbell(doorbell)
-
-    def _forget_recent(self) -> None:
-        """Somebody may go by another name, or by none: what is kept in memory still has the old one."""
-        for stream in self.streams.values():
-            stream.recent.clear()
 
     def _check_credentials(self, user_id: int) -> None:
         if (user := self.users.get(user_id)) is not None:

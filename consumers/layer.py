@@ -13,7 +13,7 @@ from channels.layers import BaseChannelLayer, channel_layers
 
 from consumers.ears import WITHIN_S, Ears, Listener, Spawn, ears_of
 from consumers.stream import Counters, Stream
-from messaging.bell import LAYER_TYPE, LayerMessage
+from messaging.bell import LAYER_TYPE, PEOPLE, LayerMessage
 from messaging.counters import REDIS_ERRORS
 from messaging.voice import current_layer
 
@@ -61,12 +61,12 @@ class Layer:
         return self._pings_sent - self._last_ping_heard
 
     async def open(self) -> None:
-        """Begins to hear, if the layer can be reached."""
+        """Begins to hear, if the layer can be reached: what is said to every hub, and what this one says to itself."""
         ears = ears_of(current_layer(), Listener(self._hear, self._heard, self._spawn))
         try:
             await ears.open()
             async with asyncio.timeout(WITHIN_S):
-                await ears.listen([self._own_group])
+                await ears.listen([self._own_group, PEOPLE])
         except Exception as error:
             ears.close()
             REDIS_ERRORS.labels("hub").inc()

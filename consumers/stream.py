@@ -25,7 +25,7 @@ from consumers.lag import Lag
 from consumers.protocol import Close, Cut
 from consumers.recent import Recent
 from messaging.commands import FEED_URI
-from messaging.queries.events import Encoded
+from messaging.queries.events import Encoded, Tail
 
 MAX_KEPT_BYTES = 256 * 1024
 MAX_EARLY_EVENTS = 10_000
@@ -92,7 +92,6 @@ class Stream:
     ) -> None:
         self.name = name
         self.numbered = name.startswith("chat.")
-        self.public = name == f"chat.{FEED_URI}"
         self.grouped = False
         self.head: int | None = None
         self.known_head = 0
@@ -109,7 +108,7 @@ class Stream:
         self._ahead: dict[Follower, int] = {}
         self._watching_presence: dict[Follower, None] = {}
         self._early: dict[int, Encoded] = {}
-        self.recent = Recent()
+        self.recent = Recent(is_kept=name == f"chat.{FEED_URI}")
         self._to_flush = False
 
     @property
@@ -212,14 +211,15 @@ class Stream:
         for follower in [*self._ahead, *(each for group in self._groups() for each in group.followers)]:
             self.cut_off(follower, Cut.START_OVER)
 
-    def fill_recent(self, head: int, events: list[Encoded], clearings: int) -> None:
+    def fill_recent(self, tail: Tail, clearings: int) -> None:
         """The end of the log, from a read that began when `recent` had been emptied that often."""
         if self.head is None:
-            self.head = head
+            self.head = tail.head
             self._take_early()
         if self.recent.clearings == clearings:
-            self.recent.fill([event for event in events if event[0] <= self.head], self.head)
-        self.learn_head(head, because="reader")
+            events = [event for event in tail.events if event[0] <= self.head]
+            self.recent.fill(events, self.head, is_whole=tail.is_whole)
+        self.learn_head(tail.head, because="reader")
 
     # What comes
 
@@ -288,7 +288,7 @@ class Stream:
         seq, ends, encoded = event
         self.head = seq
         self._counters.events += 1
-        if self.public:
+        if self.recent.is_kept:
             self.recent.add(event)
         self._post(lambda dialect: dialect.event_frame(self.name, seq, encoded))
         for joining in self._joining.values():

@@ -1,6 +1,6 @@
 """Who may read, write and manage a chat. The only place that knows; every door and the hub ask here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,8 +143,14 @@ def members_of_pairs(pairs: Iterable[tuple[Chat, User]]) -> dict[tuple[int, int]
     return {(row.chat_id, row.user_id): row for row in rows}
 
 
-def access_of_member(chat: Chat, user: User | None, member: Member | None) -> Access:
-    """The access of a user whose present place in the chat, if any, is known, with their account.
+def access_of_member(
+    chat: Chat,
+    user: User | None,
+    member: Member | None,
+    is_operator: Callable[[User], bool] = is_operator_now,
+) -> Access:
+    """The access of a user whose present place in the chat, if any, is known, with their account. For many chats
+    `is_operator` may remember whom it was asked about.
 
     Whoever has a live connection stands before us as they were when they came: the place knows them as they are.
     """
@@ -153,7 +159,7 @@ def access_of_member(chat: Chat, user: User | None, member: Member | None) -> Ac
     if chat.kind == Chat.Kind.FEED:
         return Access(chat, user, member, reads=True)
     if chat.kind == Chat.Kind.CONTACT:
-        return Access(chat, user, None, reads=user is not None and is_operator_now(user))
+        return Access(chat, user, None, reads=user is not None and is_operator(user))
     if user is None or member is None or member.from_seq is None:
         return Access(chat, user, None, reads=False)
     return Access(chat, user, member, reads=True)

@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from messaging.commands import FEED_URI
 from messaging.counters import REDIS_ERRORS
 from messaging.events import ReadDoorbell
 from messaging.voice import Voice, make_voice
@@ -26,6 +25,7 @@ logger = logging.getLogger("parley.bell")
 
 LAYER_TYPE = "parley"
 WORK = "work"
+PEOPLE = "people"
 READ_MARKS_EVERY_S = 1.0
 # Under load there is always work: to say so every time would take longer than much of it.
 WORK_EVERY_S = 0.02
@@ -81,8 +81,8 @@ class Bell:
         self._hand_over(self._take, f"user.{user_id}", "recheck", True)
 
     def ring_people(self) -> None:
-        """Somebody's name has changed or gone: what hubs keep in memory, which is of the feed, may have the old one."""
-        self._hand_over(self._take, f"chat.{FEED_URI}", "people", True)
+        """Somebody's name has changed or gone: what hubs keep in memory, of whichever streams, may have the old one."""
+        self._hand_over(self._take, PEOPLE, "people", True)
 
     def ring_work(self, what: str) -> None:
         """There is work for the workers: `inbox` or `outbox`. They look by themselves too, only less often."""

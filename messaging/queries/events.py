@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from django.db.models import prefetch_related_objects
 
 from messaging import shapes
-from messaging.access import Access, access_of_member, members_of_pairs
+from messaging.access import Access, access_of_member, is_operator_now, members_of_pairs
 from messaging.errors import Conflict
 from messaging.models import Chat, Event, User
 from messaging.queries import positions
@@ -39,11 +40,14 @@ class EventPage:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A stream that a client wants to follow, from a position or (None) from its head."""
+    """A stream that a client wants to follow, from a position or (None) from its head; `defers`: whoever asks may have what
+    was missed from elsewhere, so that it is not to be read.
+    """
 
     uri: str
     epoch: str = ""
     seq: int | None = None
+    defers: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,9 @@ class Opening:
 
 @dataclass(frozen=True)
 class Opened:
-    """A stream as it stood when it was opened. `replay` is None when the client must start over, or when there was
-    enough to hold already (`is_postponed`): then it is to be opened again.
+    """A stream as it stood when it was opened. `replay` is None when the client must start over, when there was enough to
+    hold already (`is_postponed`: then it is to be opened again), or when it was not to be read: it can be told, and is what
+    came after `unread_since`.
     """
 
     uri: str
@@ -67,15 +72,17 @@ class Opened:
     replay: list[Encoded] | None
     read_marks: dict[int, int]
     is_postponed: bool = False
+    unread_since: int | None = None
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The last events of a log, in order, and where it stood."""
+    """The last events of a log, in order, and where it stood; `is_whole`: all that can be replayed, or as much as may be."""
 
     epoch: str
     head: int
     events: list[Encoded]
+    is_whole: bool
 
 
 def events_after(access: Access, seq: int, *, limit: int = MAX_PAGE) -> EventPage:
@@ -129,7 +136,8 @@ def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Open
     missed = _Missed()
     for opening, theirs in zip(openings, accesses, strict=True):
         for each in opening.wanted:
-            if (access := theirs.get(each.uri)) and _is_recoverable(access, each, epoch):
+            access = theirs.get(each.uri)
+            if access is not None and not each.defers and _is_recoverable(access, each, epoch):
                 missed.want(access.chat, each.seq or 0)
     answers: dict[Opening, dict[str, Opened]] = {}
     for opening, theirs in zip(openings, accesses, strict=True):
@@ -140,8 +148,9 @@ def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Open
         for each in opening.wanted:
             if (access := theirs.get(each.uri)) is None:
                 continue
-            is_postponed = held_bytes > MAX_OPENED_BYTES
-            replay = None if is_postponed else _replay(access, each, epoch, missed)
+            is_unread = each.defers and _missed_something(access, each, epoch)
+            is_postponed = held_bytes > MAX_OPENED_BYTES and not is_unread
+            replay = None if is_postponed or is_unread else _replay(access, each, epoch, missed)
             held_bytes += _bytes_of(replay or ())
             opened[each.uri] = Opened(
                 uri=each.uri,
@@ -151,6 +160,7 @@ def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Open
                 replay=replay,
                 read_marks=marks[access.chat.pk],
                 is_postponed=is_postponed,
+                unread_since=each.seq if is_unread else None,
             )
     return answers
 
@@ -165,10 +175,11 @@ def _accesses_of(openings: Collection[Opening]) -> list[dict[str, Access]]:
     ]
     members = members_of_pairs((chat, user) for user, theirs in found if user is not None for chat in theirs)
     prefetch_related_objects(list(members.values()), "intervals")
+    is_operator = cache(is_operator_now)
     accesses = []
     for user, theirs in found:
         user_id = user.pk if user is not None else 0
-        each = [access_of_member(chat, user, members.get((chat.pk, user_id))) for chat in theirs]
+        each = [access_of_member(chat, user, members.get((chat.pk, user_id)), is_operator) for chat in theirs]
         accesses.append({access.chat.uri: access for access in each if access.reads})
     return accesses
 
@@ -197,12 +208,15 @@ class _Missed:
         return self._replays[chat.pk, seq]
 
 
-def tail(uri: str, *, limit: int = MAX_REPLAYED) -> Tail:
-    """The end of a log, as much as a replay may have, whoever asks: for chats that everybody may read."""
+def tail(uri: str, after: int = 0) -> Tail:
+    """The end of a log for the hub's memory: as much as a replay may have, or what came after `after` if that is less. It
+    asks no access: who may see what is asked for each who comes.
+    """
     chat = Chat.objects.get(uri=uri)
     epoch = positions.epoch()
-    events = _end_of(chat, max(chat.pruned_seq, chat.last_seq - limit))
-    return Tail(epoch=epoch, head=chat.last_seq, events=events)
+    first = max(chat.pruned_seq, chat.last_seq - MAX_REPLAYED)
+    events = _end_of(chat, max(first, after))
+    return Tail(epoch=epoch, head=chat.last_seq, events=events, is_whole=after <= first)
 
 
 def _end_of(chat: Chat, after: int) -> list[Encoded]:
@@ -227,6 +241,10 @@ def _is_recoverable(access: Access, wanted: Wanted, epoch: str) -> bool:
         and access.recovers_from(wanted.seq)
         and chat.last_seq - wanted.seq <= MAX_REPLAYED
     )
+
+
+def _missed_something(access: Access, wanted: Wanted, epoch: str) -> bool:
+    return _is_recoverable(access, wanted, epoch) and wanted.seq != access.chat.last_seq
 
 
 def _replay(access: Access, wanted: Wanted, epoch: str, missed: _Missed) -> list[Encoded] | None:

@@ -64,6 +64,23 @@ def test_what_came_while_the_log_was_read_follows_what_was_read() -> None:
     assert seqs(recent.after(0, 6)) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_short_run_knows_what_came_after_its_beginning_and_no_more() -> None:
+    recent = Recent()
+    recent.fill([posted(4), posted(5)], 5, is_whole=False)
+    assert not recent.filled
+    assert [recent.reaches(seq) for seq in (2, 3, 4)] == [False, True, True]
+    assert seqs(recent.after(3, 5)) == [4, 5]
+    recent.clear()
+    assert not recent.reaches(3)
+
+
+def test_a_run_as_long_as_a_replay_may_be_knows_that_more_would_be_too_much() -> None:
+    recent = Recent()
+    recent.fill([posted(4), posted(5, "x" * MAX_REPLAY_BYTES)], 5, is_whole=False)
+    assert recent.reaches(3)
+    assert recent.after(3, 5) is None
+
+
 def test_a_read_that_leaves_a_hole_is_not_taken() -> None:
     recent = Recent()
     recent.add(posted(6))

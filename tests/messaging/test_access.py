@@ -123,6 +123,44 @@ def test_many_are_told_together_what_each_would_be_told_alone(
     assert all(together[opening].keys() == {"feed"} for opening in openings[12:])
 
 
+def test_what_was_missed_can_be_left_unread(
+    alice: User, bob: User, charlie: User, room: str, thread: Chat
+) -> None:
+    leave_room(user=bob, chat=room)  # seq 3
+    add_member(user=bob, chat=room)  # 4
+    post_message(user=alice, chat=room, text="after")  # 5
+    openings = [
+        Opening(user, (Wanted(room, epoch(), seq, defers=True),))
+        for user in (alice, bob)
+        for seq in (None, 2, 4, 5, 6)
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        together = open_together([*openings, Opening(charlie, openings[1].wanted)])
+    assert not [query for query in queries if 'FROM "messaging_event"' in query["sql"]]
+    told = [together[opening][room] for opening in openings]
+    assert [each.unread_since for each in told] == [None, 2, 4, None, None, None, None, 4, None, None]
+    assert [each.replay for each in told] == [[], None, None, [], None, [], None, None, [], None]
+    assert together[Opening(charlie, openings[1].wanted)] == {}
+
+
+def test_to_ask_about_many_takes_as_many_statements_as_about_few(
+    alice: User, bob: User, charlie: User, olive: User, room: str
+) -> None:
+    add_member(user=charlie, chat=room)
+    contacts = [Chat.objects.create(kind=Chat.Kind.CONTACT).uri for _ in range(5)]
+
+    def statements(users: list[User], uris: list[str]) -> int:
+        openings = [
+            Opening(user, tuple(Wanted(uri, epoch(), 0, defers=True) for uri in uris)) for user in users
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            assert [len(each) for each in open_together(openings).values()] == [len(uris)] * len(users)
+        return len(queries)
+
+    assert statements([alice], [room]) == statements([alice, bob, charlie], [room]) <= 6
+    assert statements([olive], contacts[:1]) == statements([olive], contacts)
+
+
 def test_no_more_is_held_for_many_than_one_may_miss(alice: User, bob: User, room: str, thread: Chat) -> None:
     for _ in range(MAX_REPLAY_BYTES // 8000 + 1):
         post_message(user=alice, chat=room, text="x" * 8000)
