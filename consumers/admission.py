@@ -20,6 +20,7 @@ from django.conf import settings
 from redis import asyncio as aioredis
 from redis.exceptions import NoScriptError, RedisError
 
+from consumers.slices import gather_s
 from messaging.counters import REDIS_ERRORS, REFUSALS
 from messaging.errors import TooMany
 from messaging.limits import WINDOW_S, countable
@@ -60,9 +61,6 @@ end
 return table.concat(told, ' ')
 """
 _TELL_SHA = sha1(_TELL.encode()).hexdigest()  # noqa: S324 - Redis's name for it
-# When that many ask at once, more are on their way.
-CROWD = 48
-GATHERS_S = 0.03
 # When a place may be free again is anybody's guess.
 RETRY_WITHOUT_PLACE_S = 30.0
 # A socket that has been open that long without another of the same subject is nobody's flood.
@@ -211,8 +209,8 @@ class Admission:
                     for question in questions:
                         if not question.answer.done():
                             question.answer.set_result((0, 0))
-                if len(questions) >= CROWD:
-                    await asyncio.sleep(GATHERS_S)
+                if pause_s := gather_s(len(questions)):
+                    await asyncio.sleep(pause_s)
         finally:
             self._asking = None
 

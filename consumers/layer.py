@@ -12,6 +12,7 @@ from uuid import uuid4
 from channels.layers import BaseChannelLayer, channel_layers
 
 from consumers.ears import WITHIN_S, Ears, Listener, Spawn, ears_of
+from consumers.slices import gather_s
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, PEOPLE, LayerMessage
 from messaging.counters import REDIS_ERRORS
@@ -24,9 +25,6 @@ PINGS_UNTIL_RENEWAL = 5
 # One ping that is not heard yet is on its way, another may be late.
 SILENT_AFTER_PINGS = 3
 JOINED_AT_ONCE = 500
-# When that many come together, more are on their way.
-CROWD = 48
-GATHERS_S = 0.03
 
 
 class Layer:
@@ -93,8 +91,8 @@ class Layer:
 
     async def _join_all(self) -> None:
         async with self._one_join:
-            if len(self._to_join) >= CROWD:
-                await asyncio.sleep(GATHERS_S)
+            if pause_s := gather_s(len(self._to_join)):
+                await asyncio.sleep(pause_s)
             streams, self._to_join, self._next_join = list(self._to_join), {}, None
             if (ears := self._ears) is None:
                 return

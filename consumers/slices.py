@@ -21,6 +21,14 @@ _WEIGHT = 0.2
 # So many within that time are a crowd, and it is over when that time has passed without as many.
 CROWD = 200
 CROWD_WITHIN_S = 0.5
+# When that many ask at once, more are on their way.
+MANY = 48
+GATHERS_S = 0.03
+
+
+def gather_s(count: int) -> float:
+    """How long to wait for more before Redis is asked, when that many want to ask: a batch costs little more than one."""
+    return GATHERS_S if count >= MANY else 0.0
 
 
 class Slices:
