@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from channels.layers import BaseChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -71,8 +71,8 @@ class _Question:
 class RedisEars:
     """A lost connection is made again, with all its groups."""
 
-    def __init__(self, layer: BaseChannelLayer, groups: RedisGroups, listener: Listener) -> None:
-        self._layer = cast(RedisPubSubChannelLayer, layer)
+    def __init__(self, layer: RedisPubSubChannelLayer, groups: RedisGroups, listener: Listener) -> None:
+        self._layer = layer
         self._in_redis = groups
         self._listener = listener
         self._line = self._new_line()
@@ -88,7 +88,8 @@ class RedisEars:
         async with asyncio.timeout(WITHIN_S):
             await self._line.open()
         if self._closed:
-            self._line.close()
+            self._hang_up()
+            raise ConnectionError("Nobody listens any more.")
 
     async def listen(self, groups: Sequence[str]) -> None:
         await self._ask("SUBSCRIBE", groups)
@@ -108,7 +109,13 @@ class RedisEars:
 
     def close(self) -> None:
         self._closed = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """What is asked there is not answered any more."""
         self._line.close()
+        while self._unanswered:
+            self._answer(ConnectionError("The connection to Redis was lost."))
 
     # What the line says
 
@@ -143,8 +150,7 @@ class RedisEars:
             question.answered.set_exception(error)
 
     def _lost(self, error: Exception | None) -> None:
-        while self._unanswered:
-            self._answer(ConnectionError("The connection to Redis was lost."))
+        self._hang_up()
         if not self._closed and (self._coming_back is None or self._coming_back.done()):
             logger.warning("The connection to Redis was lost: %r", error)
             self._coming_back = self._listener.spawn(self._come_back())
@@ -152,7 +158,7 @@ class RedisEars:
     async def _come_back(self) -> None:
         while not self._closed:
             try:
-                self._line.close()
+                self._hang_up()
                 self._line = self._new_line()
                 await self.open()
                 await self.listen(list(self._groups))

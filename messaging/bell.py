@@ -149,7 +149,7 @@ class Bell:
 
     async def _send(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and self._loop is asyncio.get_running_loop():
                 batch, self._waiting = self._waiting, {}
                 try:
                     async with asyncio.timeout(SEND_WITHIN_S):
@@ -158,7 +158,8 @@ class Bell:
                     REDIS_ERRORS.labels("bell").inc()
                     logger.warning("Some of %d bells were not rung: %r", len(batch), error)
         finally:
-            self._sender = None
+            if self._sender is asyncio.current_task():
+                self._sender = None
 
     def _speak(self) -> Voice:
         if self._voice is None:

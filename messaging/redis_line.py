@@ -61,14 +61,11 @@ class RedisLine(asyncio.BufferedProtocol):
         self._lost = lost
         self._host = host
         self._reader = hiredis.Reader()
-        # asyncio's own would be a quarter of a megabyte, allocated for each read.
-        self._buffer = bytearray(BUFFER_BYTES)
+        # asyncio's own would be a quarter of a megabyte, allocated for each read. Of TLS, it writes into slices of this one.
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        # Collected, it would close the transport.
         self._writer: asyncio.StreamWriter | None = None
         self._transport: asyncio.Transport | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None
 
     async def open(self) -> None:
         """Raises whatever keeps Redis from being reached."""
@@ -92,15 +89,15 @@ class RedisLine(asyncio.BufferedProtocol):
         """Nothing is taken any more, and nobody is told of it."""
         self._take, self._taken, self._lost = _ignore, _nothing, _ignore
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()  # a Redis that does not answer may not take what is still to be sent either
 
     # What the transport says
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
+        self._reader.feed(bytes(self._buffer[:nbytes]))
         while (reply := self._reader.gets()) is not False:
             self._take(reply)
         self._taken()

@@ -70,6 +70,8 @@ class RedisVoice:
             raise
         if self._error is not None:
             raise self._error
+        if self._missing:
+            raise ConnectionError("The connection to Redis was lost.")
 
     async def _write(self, line: RedisLine, messages: Messages) -> None:
         commands: list[Command] = []
@@ -88,14 +90,16 @@ class RedisVoice:
             self.hush()
         self._used_at = now
         if self._line is None:
-            self._line = RedisLine(self._groups.host, self._take, lambda: None, self._lost)
-            await self._line.open()
+            line = RedisLine(self._groups.host, self._take, lambda: None, self._lost)
+            await line.open()
+            self._line = line
         return self._line
 
     def hush(self) -> None:
         line, self._line = self._line, None
         if line is not None:
             line.close()
+        self._end()
 
     # What the line says
 
@@ -103,13 +107,17 @@ class RedisVoice:
         if isinstance(reply, Exception):
             self._error = reply
         self._missing -= 1
-        if not self._missing and self._answered is not None and not self._answered.done():
-            self._answered.set_result(None)
+        if not self._missing:
+            self._end()
 
     def _lost(self, error: Exception | None) -> None:
         self._line = None
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more is answered of what was said last."""
         if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(ConnectionError("The connection to Redis was lost."))
+            self._answered.set_result(None)
 
 
 class LayerVoice:
