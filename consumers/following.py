@@ -12,6 +12,7 @@ from consumers.encodings import JoinOrLeave, Publications
 from consumers.group import Follower
 from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
+from consumers.recoveries import FEED
 from consumers.replies import Replies
 from messaging.access import is_operator_now
 from messaging.commands import DESK, FEED_URI
@@ -21,7 +22,6 @@ from messaging.queries.events import CONTACT_KIND, Opened, Opening, Wanted
 
 # What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
 CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
-FEED = f"chat.{FEED_URI}"
 MAX_SUBSCRIPTIONS = 1000
 
 

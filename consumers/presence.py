@@ -104,10 +104,9 @@ class Presence:
                 except RedisError as error:
                     REDIS_ERRORS.labels("presence").inc()
                     logger.debug("Presence was not written; the next refresh does: %r", error)
+                    # Also who has left: nothing else would tell of them.
                     for stream, client in unwritten:
-                        self._changed[stream].add(
-                            client
-                        )  # also who has left: nothing else would tell of them
+                        self._changed[stream].add(client)
                     break
         finally:
             self._writer = None

@@ -17,10 +17,12 @@ from itertools import takewhile
 from typing import Any
 
 from consumers.stream import Stream
+from messaging.commands import FEED_URI
 from messaging.crowd import database
 from messaging.queries.events import Opened
 from messaging.queries.events import tail as read_tail
 
+FEED = f"chat.{FEED_URI}"
 MAX_ROOMS = 16
 KEPT_S = 5.0
 # What the database has told of is on its way through the layer, or is being read to repair a gap.
@@ -43,7 +45,7 @@ class Recoveries:
         self._agrees = agrees
         self._spawn = spawn
         self._reading: dict[str, asyncio.Task[None]] = {}
-        self._rooms = 0
+        self._rooms: set[Stream] = set()
 
     def are_several(self, name: str) -> bool:
         """Somebody has come back to a stream that they have joined: whether others have, just before, so that what they have
@@ -93,7 +95,8 @@ class Recoveries:
 
     def forget_everything(self) -> None:
         """Somebody may go by another name, or by none: what is kept in memory still has the old one."""
-        for stream in self._streams.values():
+        feed = self._streams.get(FEED)
+        for stream in [*self._rooms, *([feed] if feed is not None else [])]:
             stream.recent.clear()
 
     async def fill(self, stream: Stream, after: int = 0) -> None:
@@ -111,12 +114,13 @@ class Recoveries:
             stream.fill_recent(tail, clearings)
 
     def _has_room_for(self, stream: Stream) -> bool:
-        return stream.recent.is_kept or self._rooms < MAX_ROOMS
+        return stream.recent.is_kept or len(self._rooms) < MAX_ROOMS
 
     def _remember(self, stream: Stream) -> None:
         """From now on what comes is kept, too."""
         if not stream.recent.is_kept:
-            self._rooms += 1
+            self._rooms.add(stream)
+            stream.recent.clear()
             stream.recent.is_kept = True
             self._forget_in(KEPT_S, stream)
 
@@ -128,6 +132,6 @@ class Recoveries:
         if rest_s > 0:
             self._forget_in(rest_s, stream)
             return
-        self._rooms -= 1
+        self._rooms.discard(stream)
         stream.recent.is_kept = False
         stream.recent.clear()

@@ -216,7 +216,7 @@ class Stream:
         if self.head is None:
             self.head = tail.head
             self._take_early()
-        if self.recent.clearings == clearings:
+        if self.recent.is_kept and self.recent.clearings == clearings:
             events = [event for event in tail.events if event[0] <= self.head]
             self.recent.fill(events, self.head, is_whole=tail.is_whole)
         self.learn_head(tail.head, because="reader")

@@ -137,7 +137,7 @@ def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Open
     for opening, theirs in zip(openings, accesses, strict=True):
         for each in opening.wanted:
             access = theirs.get(each.uri)
-            if access is not None and not each.defers and _is_recoverable(access, each, epoch):
+            if access is not None and not _defers(access, each) and _is_recoverable(access, each, epoch):
                 missed.want(access.chat, each.seq or 0)
     answers: dict[Opening, dict[str, Opened]] = {}
     for opening, theirs in zip(openings, accesses, strict=True):
@@ -148,7 +148,7 @@ def open_together(openings: Collection[Opening]) -> dict[Opening, dict[str, Open
         for each in opening.wanted:
             if (access := theirs.get(each.uri)) is None:
                 continue
-            is_unread = each.defers and _missed_something(access, each, epoch)
+            is_unread = _defers(access, each) and _missed_something(access, each, epoch)
             is_postponed = held_bytes > MAX_OPENED_BYTES and not is_unread
             replay = None if is_postponed or is_unread else _replay(access, each, epoch, missed)
             held_bytes += _bytes_of(replay or ())
@@ -241,6 +241,11 @@ def _is_recoverable(access: Access, wanted: Wanted, epoch: str) -> bool:
         and access.recovers_from(wanted.seq)
         and chat.last_seq - wanted.seq <= MAX_REPLAYED
     )
+
+
+def _defers(access: Access, wanted: Wanted) -> bool:
+    """Nobody tells the hubs of a contact's other name, so what they have missed of these chats is always read."""
+    return wanted.defers and access.chat.kind != CONTACT_KIND
 
 
 def _missed_something(access: Access, wanted: Wanted, epoch: str) -> bool:
