@@ -306,7 +306,9 @@ def raise_file_limit() -> None:
     # The kernel's table of them grows by doubling, and each time all of our threads wait for it, for up to 30 ms: once, now.
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError):
-        os.close(fcntl.fcntl(sys.stderr, fcntl.F_DUPFD, min(soft, FILES_AT_ONCE) - 1))
+        here = os.open(os.devnull, os.O_RDONLY)
+        with contextlib.closing(os.fdopen(here)):
+            os.close(fcntl.fcntl(here, fcntl.F_DUPFD, min(soft, FILES_AT_ONCE) - 1))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ _FIELD = re.compile(rb"[\t\x20-\x7e\x80-\x84\x86-\xff]*")
 _HOST_AND_PORT = re.compile(rb"[^:]+(:\d*)?|\[[^\]]*\](:\d*)?")
 _ONCE = frozenset((b"host", b"origin", b"sec-websocket-key", b"sec-websocket-version"))
 _JOINED = frozenset((b"connection", b"upgrade", b"sec-websocket-protocol"))
-_OF_A_BODY = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+_PATH = re.compile(rb"/[\x21-\x7e]*")
+# Of a body, and what Daphne takes from whoever sends it.
+_UNUSUAL = frozenset((b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path"))
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -88,7 +90,7 @@ def quick_look(data: bytes) -> tuple[bytes, Headers] | None:
     first, *fields = data[:-4].split(b"\r\n")
     method, _, rest = first.partition(b" ")
     uri, _, version = rest.partition(b" ")
-    if method != b"GET" or version != b"HTTP/1.1" or not uri.startswith(b"/"):
+    if method != b"GET" or version != b"HTTP/1.1" or not _PATH.fullmatch(uri):
         return None
     headers = []
     for field in fields:
@@ -96,8 +98,9 @@ def quick_look(data: bytes) -> tuple[bytes, Headers] | None:
         if not colon or not _TOKEN.fullmatch(name):  # an empty line, too, or one that goes on
             return None
         headers.append((name.lower(), value.strip(b" \t")))
-    names = {name for name, _ in headers}
-    return (uri, headers) if b"sec-websocket-key" in names and not names & _OF_A_BODY else None
+    found = dict(headers)
+    is_ordinary = found.get(b"upgrade", b"").lower() == b"websocket" and not found.keys() & _UNUSUAL
+    return (uri, headers) if is_ordinary else None
 
 
 def check(method: bytes, version: bytes, uri: bytes, headers: Headers) -> Handshake:
