@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-SAMPLES_PER_S = 300
+SAMPLES_PER_S = 100
 ROWS = 25
 
 
