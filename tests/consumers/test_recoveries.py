@@ -1,6 +1,7 @@
 """Several come back to a room: what they missed is read once for all of them, and nobody is told what is not theirs."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -117,7 +118,7 @@ async def live(stage: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
     settings.REDIS_URL = ""  # presence is nothing to these tests
     process = LiveProcess()
     yield Live(stage, process, reads)
-    await bell.settled()
+    await bell.end()
     process.hub._layer.close()
     await asyncio.sleep(0.01)
     for task in process.hub._tasks:
@@ -328,6 +329,27 @@ async def test_an_event_that_memory_has_not_heard_of_is_not_left_out(
     comer = await live.comes(cast.bob, room, 2)
     assert comer.texts == ["one", "two", "three", "four"]
     assert comer.result["offset"] == 6
+
+
+async def test_a_read_that_takes_longer_than_memory_is_kept_leaves_no_hole(
+    stage: Stage, cast: Cast, live: Live, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(uri: str, after: int) -> Tail:
+        time.sleep(0.2)
+        return tail(uri, after)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recoveries_module, "KEPT_S", 0.05)
+        patch.setattr(recoveries_module, "read_tail", read_slowly)
+        for _ in range(SEVERAL):
+            assert (await live.comes(cast.bob, room, 2)).texts == ["one", "two", "three"]
+        await live.until(lambda: not live.stream(room).recent.is_kept)
+    await said(stage, cast.alice, room, "four")
+    await live.until(lambda: live.stream(room).head == 6)
+    for _ in range(SEVERAL + 1):
+        comer = await live.comes(cast.bob, room, 2)
+        assert comer.texts == ["one", "two", "three", "four"]
+        assert comer.result["offset"] == 6
 
 
 async def test_another_log_is_not_told_from_memory(stage: Stage, cast: Cast, live: Live, room: str) -> None:
