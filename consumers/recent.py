@@ -13,7 +13,7 @@ from messaging.queries.events import MAX_REPLAY_BYTES, MAX_REPLAYED, Encoded
 # Those who come back after a deploy have missed the same; each of these may be half a megabyte.
 MAX_REPLAYS = 4
 # So many who come back, each within that time of the one before, are several.
-SEVERAL = 3
+SEVERAL = 2
 WITHIN_S = 1.0
 _TAKES_BACK = b'"type":"message.deleted"'
 
