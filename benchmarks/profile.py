@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-SAMPLES_PER_S = 100
+SAMPLES_PER_S = 200
 ROWS = 25
 
 
 @contextlib.contextmanager
 def profiled(pid: int, file: Path) -> Iterator[None]:
-    """Samples whoever holds the interpreter meanwhile; `file` gets the table, and beside it the stacks for a flame graph. Slows the process
+    """Samples whoever is at work meanwhile, threads that wait for some too; `file` gets the table, and beside it the stacks for a flame graph. Slows the process
     down: what is measured meanwhile is not what it can do."""
     stacks = file.with_suffix(".stacks")
     command = [
         str(Path(sys.executable).with_name("py-spy")),
         *("record", "--pid", str(pid), "--format", "raw", "--output", str(stacks)),
-        *("--rate", str(SAMPLES_PER_S), "--duration", "3600", "--gil"),
+        *("--rate", str(SAMPLES_PER_S), "--duration", "3600"),
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sampler:
         try:
