@@ -14,8 +14,9 @@ ROWS = 25
 
 @contextlib.contextmanager
 def profiled(pid: int, file: Path) -> Iterator[None]:
-    """Samples whoever is at work meanwhile, threads that wait for some too; `file` gets the table, and beside it the stacks for a flame graph. Slows the process
-    down: what is measured meanwhile is not what it can do."""
+    """Samples whoever is at work meanwhile, which threads that wait for something in Python seem to be, too. `file` gets the
+    table, and beside it the stacks for a flame graph. Slows the process down: what is measured is not what it can do.
+    """
     stacks = file.with_suffix(".stacks")
     command = [
         str(Path(sys.executable).with_name("py-spy")),
