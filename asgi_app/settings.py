@@ -142,20 +142,12 @@ _MEMORY: dict[str, Any] = {
     "OPTIONS": {"MAX_ENTRIES": 100_000},
 }
 if REDIS_URL:
-    from messaging.redis_connection import Connection
-
     # The time-out must be longer than the health-check interval, or idle sockets die after a few seconds.
-    _REDIS = {
-        "address": REDIS_URL,
-        "socket_timeout": 30,
-        "health_check_interval": 25,
-        "connection_class": Connection,
-    }
     CHANNEL_LAYERS: dict[str, Any] = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             "CONFIG": {
-                "hosts": [_REDIS],
+                "hosts": [{"address": REDIS_URL, "socket_timeout": 30, "health_check_interval": 25}],
                 "prefix": REDIS_PREFIX,
             },
         }

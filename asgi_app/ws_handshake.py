@@ -83,7 +83,7 @@ def refusal(status: int, title: bytes, headers: Headers | None = None, body: byt
 def quick_look(data: bytes) -> tuple[bytes, Headers] | None:
     """The URI and the headers, names in lower case, of what is one whole ordinary request for a WebSocket and nothing else.
 
-    None: whoever reads HTTP is to look at it. Twisted takes ten times as long to read a request.
+    None: whoever reads HTTP is to look at it.
     """
     if len(data) > MAX_QUICK_BYTES or not data.endswith(b"\r\n\r\n"):
         return None

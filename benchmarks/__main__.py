@@ -1,6 +1,6 @@
 """`python -m benchmarks`: measures, prints tables, keeps the numbers in var/bench, and writes docs/benchmarks.md if asked.
 
-It takes a quarter of an hour, QUICK=1 (or --quick) about two minutes, FULL=1 (or --full) as long as it takes. --asgi
+It is meant to take a quarter of an hour, QUICK=1 (or --quick) two minutes, FULL=1 (or --full) as long as it takes. --asgi
 measures ours, stock Channels and native ASGI on the servers that there are for each. --page FILE ... measures nothing: it
 writes the page, with its plot, from numbers that were kept.
 """

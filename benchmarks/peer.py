@@ -76,7 +76,8 @@ class Running:
     """A server that runs. What it is not asked about (None, or absent) it cannot do.
 
     `clients` become subscribers of what `publisher` publishes; `ready_publishers`, by how many events they are asked for at
-    once, have them ready before, if there is a log to write first. `recovering` do the same from a position that is one event behind now.
+    once, have them ready before, if there is a log to write first. `recovering` do the same as `clients` from a position
+    that is one event behind now.
     `posting` are writers, by the way they write: each asks for one message to be stored and told. `echo` is asked for
     what it is told. `metrics` are the server's own numbers, one dictionary for each of its processes.
     """
