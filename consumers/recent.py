@@ -35,6 +35,10 @@ class Recent:
         self._wanted = 0
         self._wanted_at = float("-inf")
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._events
+
     def are_several(self) -> bool:
         """One more comes back: whether that makes several."""
         if self.quiet_s() > WITHIN_S:

@@ -65,10 +65,10 @@ class Recoveries:
         ):
             return
         self._remember(stream)
-        # Others may have missed a little more; if that is not enough for somebody, all is read that a replay may be.
+        # Others may have missed a little more; whoever that is not enough for reads all that a replay may be.
         for after in (2 * since - opened.head, 0):
             if not stream.recent.reaches(since):
-                await self.fill(stream, after)
+                await self.fill(stream, after if stream.recent.is_empty else 0)
         for _ in range(LOOKS):
             if stream.head is None or stream.head >= opened.head:
                 break
