@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.tcp import Server as TcpTransport
 
 from consumers.process import live_process
-from consumers.slices import SLICE_S
+from consumers.slices import SLICE_S, Lane
 
 # With each turn of the port: what they ask for comes soon after, all at once. The kernel can be slow to give them while
 # thousands more come.
@@ -25,7 +25,7 @@ class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
             self.is_known = True
             if not live_process().slices.passes():
                 self.stopReading()
-                live_process().slices.call(self._hear)
+                live_process().slices.call(self._hear, Lane.NEW)
                 return None
         return super().doRead()
 
@@ -50,7 +50,7 @@ def take_all(port: Any, backlog: int) -> None:
 
 def _wait(port: Any) -> None:
     port.stopReading()
-    live_process().slices.call(partial(_take_some, port))
+    live_process().slices.call(partial(_take_some, port), Lane.TAKEN_IN)
 
 
 def _take_some(port: Any) -> None:

@@ -141,12 +141,15 @@ class Following:
         unread = [each for each in opened.values() if each.unread_since is not None]
         for each in unread:
             await self._hub.recoveries.prepare(each)
+        if feed is not None:
+            await self._hub.prepare_feed()
+        self._slices.note_newcomer()
         await self._slices.turn()
         if unread:
             opened = {uri: each for uri, each in opened.items() if each.unread_since is None}
             opened |= await self._recover(unread, others)
         if feed is not None:
-            remembered = await self._hub.open_feed(feed)
+            remembered = self._hub.open_feed(feed)
             opened |= {FEED_URI: remembered} if remembered else await self._open_together([feed])
         return opened
 

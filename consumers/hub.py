@@ -23,7 +23,7 @@ import orjson
 from consumers.encodings import JoinOrLeave
 from consumers.group import Follower, Group
 from consumers.layer import PING_EVERY_S, Layer
-from consumers.recoveries import Recoveries
+from consumers.recoveries import FEED, Recoveries
 from consumers.slices import Slices
 from consumers.stream import Counters, Stream
 from messaging.bell import LAYER_TYPE, LayerMessage, bell
@@ -101,14 +101,18 @@ class Hub:
             self.epoch = epoch
         return self.epoch == epoch
 
-    async def open_feed(self, wanted: Wanted) -> Opened | None:
+    async def prepare_feed(self) -> None:
+        """Returns when `open_feed` can say what it can."""
+        stream = self._stream(FEED)
+        if not stream.recent.filled:
+            await self.recoveries.fill(stream)
+
+    def open_feed(self, wanted: Wanted) -> Opened | None:
         """What `open_streams` says of the feed, from memory; None: ask the database.
 
         Everybody may read the feed, and the stream knows where it stands: nobody's coming back costs a read.
         """
-        stream = self._stream(f"chat.{wanted.uri}")
-        if not stream.recent.filled:
-            await self.recoveries.fill(stream)
+        stream = self._stream(FEED)
         if not stream.recent.filled or stream.head is None or self.epoch is None:
             return None
         replay: list[Encoded] | None = []

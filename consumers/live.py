@@ -271,6 +271,7 @@ class LiveConnection:
             await self._hub.enter(
                 self, user.pk, access_version=user.access_version, list_version=user.list_version
             )
+            await self._process.slices.turn()
         if not self.wire.is_open:
             self._lost()
             raise ProtocolError(100, "gone", temporary=True)

@@ -64,7 +64,8 @@ class PlainConnection:
     async def follow(self) -> None:
         await self._hub.join(self, [FEED])
         wanted = Wanted(FEED_URI)
-        opened = await self._hub.open_feed(wanted)
+        await self._hub.prepare_feed()
+        opened = self._hub.open_feed(wanted)
         if opened is None:
             opened = (await database.run(open_streams, None, [wanted]))[FEED_URI]
         if not self.wire.is_open:

@@ -18,13 +18,15 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         if (await receive())["type"] == "websocket.connect":
             await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
         return
+    process = live_process()
     try:
-        seat = await live_process().admission.enter(kind, scope)
+        seat = await process.admission.enter(kind, scope)
     except TooMany as refusal:
         if (await receive())["type"] == "websocket.connect":
             await refuse(scope, send, refusal)
         return
     try:
+        await process.slices.turn()
         await serve(scope, receive, send, seat)
     finally:
         seat.leave()

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import IntEnum
 from functools import partial
 
 SLICE_S = 0.0025
@@ -31,14 +32,24 @@ def gather_s(count: int) -> float:
     return GATHERS_S if count >= MANY else 0.0
 
 
+class Lane(IntEnum):
+    """The kernel keeps only so many connections, and whom it has no room for tries again seconds later: so they are taken in
+    before all else. Then those go on who have begun, so that as many as can be are through early.
+    """
+
+    TAKEN_IN = 0
+    UNDER_WAY = 1
+    NEW = 2
+
+
 class Slices:
-    """While few come, each goes on at once. If more come in one turn of the loop they wait here, in the order in which they came,
-    and as many go on in one slice as fit into `SLICE_S`, by what the last ones have taken until they waited for something
-    else.
+    """While few come, each goes on at once. If more come in one turn of the loop they wait here, by lane and in the order in
+    which they came, and as many go on in one slice as fit into `SLICE_S`, by what the last ones have taken until they
+    waited for something else.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._lanes: tuple[deque[Callable[[], object]], ...] = tuple(deque() for _ in Lane)
         self._is_going = False
         self._passed = 0
         self._cost_s = SLICE_S / 4
@@ -47,17 +58,24 @@ class Slices:
         self._counted = 0
         self._crowd_until = 0.0
 
+    def note_newcomer(self) -> None:
+        now = time.perf_counter()
+        if now - self._counted_since > CROWD_WITHIN_S:
+            self._counted_since, self._counted = now, 0
+        self._counted += 1
+        if self._counted >= CROWD:
+            self._crowd_until = now + CROWD_WITHIN_S
+
     def is_crowd(self) -> bool:
         """Whether many come just now."""
         return time.perf_counter() < self._crowd_until
 
     async def turn(self) -> None:
         """Returns when it is this newcomer's turn: what comes before their next `await` is part of the slice."""
-        self._count()
         if self.passes():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wait(partial(_settle, turn))
+        self._wait(partial(_settle, turn), Lane.UNDER_WAY)
         await turn
 
     def passes(self) -> bool:
@@ -72,21 +90,13 @@ class Slices:
     def _forget_passed(self) -> None:
         self._passed = 0
 
-    def call(self, function: Callable[[], object]) -> None:
+    def call(self, function: Callable[[], object], lane: Lane = Lane.UNDER_WAY) -> None:
         """Calls it when it is its turn."""
         loop = asyncio.get_running_loop()
-        self._wait(lambda: loop.call_soon(function))
+        self._wait(lambda: loop.call_soon(function), lane)
 
-    def _count(self) -> None:
-        now = time.perf_counter()
-        if now - self._counted_since > CROWD_WITHIN_S:
-            self._counted_since, self._counted = now, 0
-        self._counted += 1
-        if self._counted >= CROWD:
-            self._crowd_until = now + CROWD_WITHIN_S
-
-    def _wait(self, begin: Callable[[], object]) -> None:
-        self._waiting.append(begin)
+    def _wait(self, begin: Callable[[], object], lane: Lane) -> None:
+        self._lanes[lane].append(begin)
         if not self._is_going:
             self._is_going = True
             self._begin()
@@ -94,11 +104,14 @@ class Slices:
     def _begin(self) -> None:
         # What is woken here runs in the loop's next turn, one after the other, between the two that look at the clock.
         loop = asyncio.get_running_loop()
-        count = min(len(self._waiting), max(1, int(SLICE_S / self._cost_s)), MOST_IN_A_SLICE)
+        count = min(self._waiting(), max(1, int(SLICE_S / self._cost_s)), MOST_IN_A_SLICE)
         loop.call_soon(self._look_at_the_clock)
         for _ in range(count):
-            self._waiting.popleft()()
+            next(filter(None, self._lanes)).popleft()()
         loop.call_soon(self._end, count)
+
+    def _waiting(self) -> int:
+        return sum(map(len, self._lanes))
 
     def _look_at_the_clock(self) -> None:
         self._begun_at = time.perf_counter()
@@ -111,7 +124,7 @@ class Slices:
     def _pause(self, turns: int) -> None:
         if turns:
             asyncio.get_running_loop().call_soon(self._pause, turns - 1)
-        elif self._waiting:
+        elif self._waiting():
             self._begin()
         else:
             self._is_going = False

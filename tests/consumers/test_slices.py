@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import time
+from functools import partial
 
 from consumers import slices as slices_module
-from consumers.slices import CROWD, MOST_IN_A_SLICE, TURNS_BETWEEN, Slices
+from consumers.slices import CROWD, MOST_IN_A_SLICE, TURNS_BETWEEN, Lane, Slices
 
 
 async def test_whoever_comes_alone_goes_on_at_once() -> None:
@@ -74,12 +75,25 @@ async def test_a_failure_is_nobody_elses() -> None:
         await slices.turn()
 
 
+async def test_whom_the_kernel_holds_is_first_and_who_has_just_come_last() -> None:
+    slices = Slices()
+    done: list[Lane] = []
+    slices.call(lambda: None)  # the rest waits for the next slice
+    for lane in (Lane.NEW, Lane.UNDER_WAY, Lane.NEW, Lane.TAKEN_IN, Lane.UNDER_WAY):
+        slices.call(partial(done.append, lane), lane)
+    ended = asyncio.Event()
+    slices.call(ended.set, Lane.NEW)
+    async with asyncio.timeout(1):
+        await ended.wait()
+    assert done == [Lane.TAKEN_IN, Lane.UNDER_WAY, Lane.UNDER_WAY, Lane.NEW, Lane.NEW]
+
+
 async def test_many_in_a_short_time_are_a_crowd_until_they_are_through() -> None:
     slices = Slices()
     for _ in range(CROWD - 1):
-        await slices.turn()
+        slices.note_newcomer()
     assert not slices.is_crowd()
-    await slices.turn()
+    slices.note_newcomer()
     assert slices.is_crowd()
     await asyncio.sleep(slices_module.CROWD_WITHIN_S)
     assert not slices.is_crowd()
