@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from django.db import InterfaceError, OperationalError
 
@@ -32,12 +32,17 @@ class PerLoop(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        # It is asked for several times with each connection, always by the same loop, and the dictionary is slow.
+        self._last: tuple[ref[asyncio.AbstractEventLoop], T] | None = None
 
     def __call__(self) -> T:
         loop = asyncio.get_running_loop()
+        if self._last is not None and self._last[0]() is loop:
+            return self._last[1]
         made = self._made.get(loop)
         if made is None:
             made = self._made[loop] = self._make()
+        self._last = ref(loop), made
         return made
 
 
