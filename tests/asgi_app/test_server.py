@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import os
+import platform
 import re
 import selectors
 import signal
@@ -44,6 +45,33 @@ def test_what_the_proxy_does_is_not_done_here(option: str) -> None:
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert refused.returncode == 2
     assert "TRUSTED_PROXIES" in refused.stderr or "plain HTTP" in refused.stderr
+
+
+HEAPS = """
+import ctypes, threading
+from asgi_app.server import give_memory_back
+
+give_memory_back()
+held, here = [], threading.Barrier(9)
+
+def work():
+    held.append(bytes(4096))
+    here.wait()
+
+for _ in range(8):
+    threading.Thread(target=work).start()
+here.wait()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread a heap")
+def test_its_threads_share_one_heap() -> None:
+    command = [sys.executable, "-c", HEAPS]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert told.stdout.count("<heap nr=") == 1
 
 
 def test_an_idle_server_ends_at_once(start: Start) -> None:
