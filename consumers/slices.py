@@ -34,7 +34,8 @@ def gather_s(count: int) -> float:
 
 class Lane(IntEnum):
     """The kernel keeps only so many connections, and whom it has no room for tries again seconds later: so they are taken in
-    before all else. Then those go on who have begun, so that as many as can be are through early.
+    before all else. Then those go on who have begun, so that as many as can be are through early. One place in each slice
+    is given to the lanes by turns, so that none waits for ever while another never runs empty.
     """
 
     TAKEN_IN = 0
@@ -51,6 +52,7 @@ class Slices:
     def __init__(self) -> None:
         self._lanes: tuple[deque[Callable[[], object]], ...] = tuple(deque() for _ in Lane)
         self._is_going = False
+        self._begun = 0
         self._passed = 0
         self._cost_s = SLICE_S / 4
         self._begun_at = 0.0
@@ -106,8 +108,10 @@ class Slices:
         loop = asyncio.get_running_loop()
         count = min(self._waiting(), max(1, int(SLICE_S / self._cost_s)), MOST_IN_A_SLICE)
         loop.call_soon(self._look_at_the_clock)
-        for _ in range(count):
-            next(filter(None, self._lanes)).popleft()()
+        self._begun += 1
+        for left in reversed(range(count)):
+            lanes = [lane for lane in self._lanes if lane]
+            lanes[0 if left else self._begun % len(lanes)].popleft()()
         loop.call_soon(self._end, count)
 
     def _waiting(self) -> int:

@@ -37,8 +37,9 @@ class PerLoop(Generic[T]):
 
     def __call__(self) -> T:
         loop = asyncio.get_running_loop()
-        if self._last is not None and self._last[0]() is loop:
-            return self._last[1]
+        last = self._last
+        if last is not None and last[0]() is loop:
+            return last[1]
         made = self._made.get(loop)
         if made is None:
             made = self._made[loop] = self._make()

@@ -5,6 +5,8 @@ import itertools
 import time
 from functools import partial
 
+import pytest
+
 from consumers import slices as slices_module
 from consumers.slices import CROWD, MOST_IN_A_SLICE, TURNS_BETWEEN, Lane, Slices
 
@@ -75,7 +77,10 @@ async def test_a_failure_is_nobody_elses() -> None:
         await slices.turn()
 
 
-async def test_whom_the_kernel_holds_is_first_and_who_has_just_come_last() -> None:
+async def test_whom_the_kernel_holds_is_first_and_who_has_just_come_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices_module, "SLICE_S", 1.0)  # one slice, however slow the machine is
     slices = Slices()
     done: list[Lane] = []
     slices.call(lambda: None)  # the rest waits for the next slice
@@ -86,6 +91,26 @@ async def test_whom_the_kernel_holds_is_first_and_who_has_just_come_last() -> No
     async with asyncio.timeout(1):
         await ended.wait()
     assert done == [Lane.TAKEN_IN, Lane.UNDER_WAY, Lane.UNDER_WAY, Lane.NEW, Lane.NEW]
+
+
+async def test_no_lane_waits_while_another_never_runs_empty() -> None:
+    slices = Slices()
+
+    async def ask_again_and_again() -> None:
+        while True:
+            await slices.turn()
+            time.sleep(0.0002)  # noqa: ASYNC251 - it is work
+
+    busy = [asyncio.create_task(ask_again_and_again()) for _ in range(MOST_IN_A_SLICE + 1)]
+    await asyncio.sleep(0.01)
+    heard = asyncio.Event()
+    slices.call(heard.set, Lane.NEW)
+    try:
+        async with asyncio.timeout(2):
+            await heard.wait()
+    finally:
+        for each in busy:
+            each.cancel()
 
 
 async def test_many_in_a_short_time_are_a_crowd_until_they_are_through() -> None:
