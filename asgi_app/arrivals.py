@@ -16,21 +16,23 @@ ACCEPTED_AT_ONCE = 4
 
 
 class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
-    """A connection that is not listened to before it is its turn."""
+    """A connection; what it says first is heard when it is its turn."""
 
     # Twisted would have the allocator find 64 KB for each read, of which little is needed: what stays of it, as a request's
     # bytes do, would lie scattered, and no gap between be wide enough for the next.
     bufferSize = 8 * 1024  # noqa: N815 - Twisted's name
     is_known = False
 
-    def startReading(self) -> None:  # noqa: N802 - Twisted's name
+    def doRead(self) -> Any:  # noqa: N802 - Twisted's name
+        # Not before there is something to be read: what hundreds say could come in one turn of the loop.
         if not self.is_known:
             self.is_known = True
             slices = live_process().slices
             if not slices.passes():
+                self.stopReading()
                 slices.call(self._hear, Lane.NEW)
-                return
-        super().startReading()
+                return None
+        return super().doRead()
 
     def _hear(self) -> None:
         """The event loop comes back at once with what is there to be read."""
@@ -52,12 +54,8 @@ def take_all(port: Any, backlog: int) -> None:
 
 
 def _wait(port: Any) -> None:
-    slices = live_process().slices
-    if slices.passes():
-        _take_some(port)
-    else:
-        port.stopReading()
-        slices.call(partial(_take_some, port), Lane.TAKEN_IN)
+    port.stopReading()
+    live_process().slices.call(partial(_take_some, port), Lane.TAKEN_IN)
 
 
 def _take_some(port: Any) -> None:
