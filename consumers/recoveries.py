@@ -104,14 +104,17 @@ class Recoveries:
         reading = self._reading.get(stream.name)
         if reading is None:
             reading = self._reading[stream.name] = self._spawn(self._read(stream, after))
-            reading.add_done_callback(lambda _: self._reading.pop(stream.name, None))
         await asyncio.shield(reading)
 
     async def _read(self, stream: Stream, after: int) -> None:
         clearings = stream.recent.clearings
-        tail = await database.run(read_tail, stream.uri, after)
-        if self._agrees(tail.epoch):
-            stream.fill_recent(tail, clearings)
+        try:
+            tail = await database.run(read_tail, stream.uri, after)
+            if self._agrees(tail.epoch):
+                stream.fill_recent(tail, clearings)
+        finally:
+            # Now, and not in the loop's next turn: whoever comes in this one would wait for what is done, and begin nothing.
+            del self._reading[stream.name]
 
     def _has_room_for(self, stream: Stream) -> bool:
         return stream.recent.is_kept or len(self._rooms) < MAX_ROOMS
