@@ -88,7 +88,7 @@ export function goLive(): () => void {
         const chat = chats.byUri.get(uri);
         const isShown = openChat.uri === uri || (chat?.kind === "thread" && chat.state === "active");
         if (isWatched && isShown) {
-          void askPresence(uri);
+          void presence.ask(uri, link.present(stream));
         }
       },
       interrupted: () => {
@@ -112,14 +112,6 @@ export function goLive(): () => void {
       },
     };
     followed.set(uri, link.follow(stream, follower, { watch: isWatched }));
-  }
-
-  async function askPresence(uri: string): Promise<void> {
-    try {
-      presence.become(uri, await link.present(`chat.${uri}`));
-    } catch {
-      presence.forget(uri); // Nobody knows: said so by saying nothing.
-    }
   }
 
   const stopFollowing = watch(

@@ -229,16 +229,32 @@ describe("the outbox", () => {
 });
 
 describe("who is here", () => {
-  it("counts a person once, whatever the number of their windows", () => {
+  it("counts a person once, whatever the number of their windows", async () => {
     const presence = usePresence();
-    presence.become("x", [
-      { client: "one", userId: bob.id },
-      { client: "two", userId: bob.id },
-    ]);
+    const windows = ["one", "two"].map((client) => ({ client, userId: bob.id }));
+    await presence.ask("x", Promise.resolve(windows));
     presence.change("x", "one", bob.id, false);
     expect(presence.isHere("x", bob.id)).toBe(true);
     presence.change("x", "two", bob.id, false);
     expect(presence.isHere("x", bob.id)).toBe(false);
+  });
+
+  it("believes what it hears while an answer is on its way more than the answer", async () => {
+    const presence = usePresence();
+    const asked = presence.ask("x", Promise.resolve([{ client: "hers", userId: alice.id }]));
+    presence.change("x", "his", bob.id, true);
+    presence.change("x", "hers", alice.id, false);
+    presence.change("y", "hers", alice.id, true);
+    await asked;
+    expect([alice, bob].map(({ id }) => presence.isHere("x", id))).toEqual([false, true]);
+    expect(presence.isHere("y", alice.id)).toBe(true);
+  });
+
+  it("says nothing of a chat where nobody knows", async () => {
+    const presence = usePresence();
+    presence.change("x", "his", bob.id, true);
+    await presence.ask("x", Promise.reject(new Error("Redis is down")));
+    expect(presence.here.has("x")).toBe(false);
   });
 });
 
