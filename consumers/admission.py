@@ -17,18 +17,18 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from redis import asyncio as aioredis
-from redis.exceptions import NoScriptError, RedisError
 
 from consumers.slices import gather_s
 from messaging.counters import REDIS_ERRORS, REFUSALS
 from messaging.errors import TooMany
 from messaging.limits import WINDOW_S, countable
+from messaging.redis_calls import REDIS_TROUBLE, RedisCalls, RedisRefusal
 
 logger = logging.getLogger("parley.admission")
 
 EXPIRES_S = 60
 REFRESH_EVERY_S = 20
+WITHIN_S = 1.0
 # How long a Redis that failed is left alone: nobody waits for its time-out again and again.
 AVOID_S = 5.0
 # Of one subject after the other: writes how many sockets it has here and says how many elsewhere; then of one address
@@ -104,13 +104,7 @@ class Admission:
         """Those that are open here, by kind."""
         self._here: Counter[str] = Counter()
         self._process = uuid4().hex
-        self._redis: aioredis.Redis | None = (
-            aioredis.Redis.from_url(
-                redis_url, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
-            )
-            if redis_url
-            else None
-        )
+        self._redis = RedisCalls.at(redis_url, WITHIN_S) if redis_url else None
         self._is_known = False
         self._avoid_until = 0.0
         self._questions: list[_Question] = []
@@ -199,7 +193,7 @@ class Admission:
                 changed, self._changed = self._changed, set()
                 try:
                     await self._ask_redis(questions, changed | {question.subject for question in questions})
-                except (RedisError, OSError) as error:
+                except REDIS_TROUBLE as error:
                     # What was not told now is told when Redis is back, where this process is not known any more.
                     REDIS_ERRORS.labels("admission").inc()
                     self._is_known = False
@@ -227,13 +221,13 @@ class Admission:
         told = await self._tell(
             keys,
             self._process,
-            now,
-            "" if self._is_known else now + EXPIRES_S,
-            len(subjects),
-            FORGOTTEN_AFTER_S,
-            2 * WINDOW_S,
-            *(self._here.get(subject, 0) for subject in subjects),
-            *handshakes.values(),
+            str(now),
+            "" if self._is_known else str(now + EXPIRES_S),
+            str(len(subjects)),
+            str(FORGOTTEN_AFTER_S),
+            str(2 * WINDOW_S),
+            *(str(self._here.get(subject, 0)) for subject in subjects),
+            *map(str, handshakes.values()),
         )
         self._is_known = True
         elsewhere = dict(zip(subjects, told, strict=False))
@@ -242,13 +236,16 @@ class Admission:
             if not question.answer.done():
                 question.answer.set_result((elsewhere[question.subject], counted.get(question.subject, 0)))
 
-    async def _tell(self, keys: list[str], *arguments: object) -> list[int]:
+    async def _tell(self, keys: list[str], *arguments: str) -> list[int]:
         assert self._redis is not None
+        rest = (str(len(keys)), *keys, *arguments)
         try:
-            answer = await self._redis.evalsha(_TELL_SHA, len(keys), *keys, *arguments)  # type: ignore[misc, arg-type]
-        except NoScriptError:
-            answer = await self._redis.eval(_TELL, len(keys), *keys, *arguments)  # type: ignore[misc, arg-type]
-        return [int(number) for number in str(answer).split()]
+            [answer] = await self._redis.ask([("EVALSHA", _TELL_SHA, *rest)])
+        except RedisRefusal as refusal:
+            if not str(refusal).startswith("NOSCRIPT"):
+                raise
+            [answer] = await self._redis.ask([("EVAL", _TELL, *rest)])
+        return [int(number) for number in answer.split()]
 
     async def _stay_alive(self) -> None:
         """Tells of this process, and of all its sockets if Redis has come back without them."""
@@ -257,12 +254,17 @@ class Admission:
             await asyncio.sleep(REFRESH_EVERY_S)
             try:
                 now = time.time()
-                if await self._redis.zadd(self._alive, {self._process: now + EXPIRES_S}):
+                is_new, _ = await self._redis.ask(
+                    [
+                        ("ZADD", self._alive, str(now + EXPIRES_S), self._process),
+                        ("ZREMRANGEBYSCORE", self._alive, "-inf", str(now)),
+                    ]
+                )
+                if is_new:
                     self._is_known = False
                     self._changed |= set(self._here)
                     self._begin()
-                await self._redis.zremrangebyscore(self._alive, "-inf", now)
-            except (RedisError, OSError) as error:
+            except REDIS_TROUBLE as error:
                 REDIS_ERRORS.labels("admission").inc()
                 logger.debug("Redis was not told that this process is there: %r", error)
 
@@ -273,7 +275,7 @@ class Admission:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._redis is not None:
-            await self._redis.aclose()
+            self._redis.hang_up()
 
     @property
     def _alive(self) -> str:

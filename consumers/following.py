@@ -220,7 +220,7 @@ class Following:
             self._announce(name, "leave")
 
     def _announce(self, name: str, kind: JoinOrLeave) -> None:
-        self._hub.announce(name, kind, self._info())
+        self._hub.announce(name, kind, self._info(), when=self._presence.copied())
 
     def _info(self) -> dict[str, Any]:
         visitor = self._visitor

@@ -147,10 +147,20 @@ class Hub:
                 del self.users[user_id]
                 self._linger(self._stream(f"user.{user_id}"))
 
-    def announce(self, name: str, kind: JoinOrLeave, info: dict[str, Any]) -> None:
-        """Tells those who watch a stream's presence, in all processes, that somebody came or went. May be lost."""
-        message = {"type": LAYER_TYPE, "stream": name, "presence": [[kind, info]]}
-        self._spawn(self._layer.send(name, message))
+    def announce(
+        self, name: str, kind: JoinOrLeave, info: dict[str, Any], when: asyncio.Future[None] | None
+    ) -> None:
+        """Tells those who watch a stream's presence, in all processes, that somebody came or went, `when` it is so for all
+        who ask. May be lost.
+        """
+        self._spawn(self._announce(name, kind, info, when))
+
+    async def _announce(
+        self, name: str, kind: JoinOrLeave, info: dict[str, Any], when: asyncio.Future[None] | None
+    ) -> None:
+        if when is not None:
+            await asyncio.wait([when])
+        await self._layer.send(name, {"type": LAYER_TYPE, "stream": name, "presence": [[kind, info]]})
 
     # Streams
 

@@ -8,16 +8,17 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import orjson
 from django.conf import settings
-from redis import asyncio as aioredis
-from redis.exceptions import RedisError
 
 from messaging.counters import REDIS_ERRORS
 from messaging.errors import Unavailable
+from messaging.redis_calls import REDIS_TROUBLE, RedisCalls
+from messaging.redis_line import Command
 
 logger = logging.getLogger("parley.presence")
 
@@ -27,6 +28,7 @@ REFRESH_EVERY_S = 20
 WRITE_EVERY_S = 0.05
 # The event loop is needed for other things between these.
 WRITTEN_AT_ONCE = 200
+WITHIN_S = 5.0
 
 Info = dict[str, Any]
 """`{"client": id of the socket, "user": id of the user or ""}`, and `conn_info` with the username."""
@@ -38,13 +40,10 @@ class Presence:
     def __init__(self, redis_url: str) -> None:
         self._here: defaultdict[str, dict[str, Info]] = defaultdict(dict)
         self._process = uuid4().hex
-        self._redis: aioredis.Redis | None = (
-            aioredis.Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=2)
-            if redis_url
-            else None
-        )
+        self._redis = RedisCalls.at(redis_url, WITHIN_S) if redis_url else None
         # Clients by stream.
         self._changed: defaultdict[str, set[str]] = defaultdict(set)
+        self._copying: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
 
@@ -58,25 +57,39 @@ class Presence:
         if not self._here[stream]:
             del self._here[stream]
 
+    def copied(self) -> asyncio.Future[None] | None:
+        """Done when other processes have been told of what has changed here by now, or Redis is down; None: it is nobody's
+        business but this process's. Whoever hears of a change before would be told that it is not so.
+        """
+        if self._redis is None or not self._changed:
+            return None
+        if self._copying is None:
+            self._copying = asyncio.get_running_loop().create_future()
+        return self._copying
+
     async def of(self, stream: str) -> dict[str, Info]:
         """The sockets that follow the stream, by client id. Raises `Unavailable` with Redis down."""
-        found = dict(self._here.get(stream, {}))
+        found: dict[str, Info] = {}
         if self._redis is not None:
             try:
-                for process in await self._processes(self._redis, stream):
-                    copied: dict[bytes, bytes] = await self._redis.hgetall(self._key(stream, process))  # type: ignore[misc]
-                    found |= {client.decode(): orjson.loads(info) for client, info in copied.items()}
-            except RedisError as error:
+                processes = await self._processes(self._redis, stream)
+                for copied in await self._redis.ask(
+                    [("HGETALL", self._key(stream, each)) for each in processes]
+                ):
+                    pairs = zip(copied[::2], copied[1::2], strict=True)
+                    found |= {client.decode(): orjson.loads(info) for client, info in pairs}
+            except REDIS_TROUBLE as error:
                 raise Unavailable("Presence can't be read: Redis is down.") from error
-        return found
+        # As it is now, not as it was when Redis was asked: who has come since has been told of.
+        return found | self._here.get(stream, {})
 
     async def stats(self, stream: str) -> tuple[int, int]:
         """How many sockets, and how many different users."""
         present = (await self.of(stream)).values()
         return len(present), len({info["user"] for info in present if info["user"]})
 
-    async def _processes(self, redis: aioredis.Redis, stream: str) -> list[str]:
-        alive = await redis.zrangebyscore(self._key(stream), time.time(), "+inf")
+    async def _processes(self, redis: RedisCalls, stream: str) -> list[str]:
+        [alive] = await redis.ask([("ZRANGEBYSCORE", self._key(stream), str(time.time()), "+inf")])
         return [process.decode() for process in alive if process.decode() != self._process]
 
     def _key(self, stream: str, process: str = "") -> str:
@@ -96,45 +109,51 @@ class Presence:
             while self._changed:
                 await asyncio.sleep(WRITE_EVERY_S)
                 changed, self._changed = self._changed, defaultdict(set)
+                copying, self._copying = self._copying, None
                 unwritten = [(stream, client) for stream, clients in changed.items() for client in clients]
                 try:
                     while unwritten:
                         await self._write_some(self._redis, unwritten[-WRITTEN_AT_ONCE:])
                         del unwritten[-WRITTEN_AT_ONCE:]
-                except RedisError as error:
+                except REDIS_TROUBLE as error:
                     REDIS_ERRORS.labels("presence").inc()
                     logger.debug("Presence was not written; the next refresh does: %r", error)
                     # Also who has left: nothing else would tell of them.
                     for stream, client in unwritten:
                         self._changed[stream].add(client)
                     break
+                finally:
+                    if copying is not None:
+                        copying.set_result(None)
         finally:
             self._writer = None
 
-    async def _write_some(self, redis: aioredis.Redis, some: list[tuple[str, str]]) -> None:
+    async def _write_some(self, redis: RedisCalls, some: list[tuple[str, str]]) -> None:
         clients: defaultdict[str, set[str]] = defaultdict(set)
         for stream, client in some:
             clients[stream].add(client)
-        async with redis.pipeline(transaction=False) as pipe:
-            for stream, theirs in clients.items():
-                self._copy(pipe, stream, theirs)
-            await pipe.execute()
+        await redis.ask(
+            [command for stream, theirs in clients.items() for command in self._copy(stream, theirs)]
+        )
 
-    def _copy(self, pipe: Any, stream: str, clients: set[str]) -> None:
+    def _copy(self, stream: str, clients: set[str]) -> Iterator[Command]:
         key, here = self._key(stream, self._process), self._here.get(stream, {})
-        present = {client: orjson.dumps(here[client]) for client in clients if client in here}
+        present: list[str | bytes] = []
+        gone: list[str] = []
+        for client in clients:
+            if client in here:
+                present += (client, orjson.dumps(here[client]))
+            else:
+                gone.append(client)
         if present:
-            pipe.hset(key, mapping=present)
-        if len(present) < len(clients):
-            pipe.hdel(key, *clients.difference(present))
-        self._extend(pipe, stream)
-
-    def _extend(self, pipe: Any, stream: str) -> None:
+            yield ("HSET", key, *present)
+        if gone:
+            yield ("HDEL", key, *gone)
         now = time.time()
-        pipe.expire(self._key(stream, self._process), EXPIRES_S)
-        pipe.zadd(self._key(stream), {self._process: now + EXPIRES_S})
-        pipe.zremrangebyscore(self._key(stream), "-inf", now)
-        pipe.expire(self._key(stream), EXPIRES_S)
+        yield ("EXPIRE", key, str(EXPIRES_S))
+        yield ("ZADD", self._key(stream), str(now + EXPIRES_S), self._process)
+        yield ("ZREMRANGEBYSCORE", self._key(stream), "-inf", str(now))
+        yield ("EXPIRE", self._key(stream), str(EXPIRES_S))
 
     async def _refresh(self) -> None:
         """Writes everything again: also what was lost with a Redis that came back empty."""

@@ -53,13 +53,42 @@ async def test_whoever_left_while_redis_took_nothing_is_gone_in_the_end(
         await end(process)
 
 
+async def test_whoever_comes_while_redis_is_asked_is_in_the_answer() -> None:
+    process = Presence(settings.REDIS_URL)
+    process.enter(STREAM, {"client": "was here", "user": "1"})
+    asked = asyncio.create_task(process.of(STREAM))
+    await asyncio.sleep(0)
+    process.enter(STREAM, {"client": "comes", "user": "2"})
+    process.leave(STREAM, "was here")
+    assert (await asked).keys() == {"comes"}
+    await end(process)
+
+
+async def test_it_says_when_other_processes_know_of_a_change() -> None:
+    here, there = Presence(settings.REDIS_URL), Presence(settings.REDIS_URL)
+    assert here.copied() is None
+    for _ in range(5):
+        here.enter(STREAM, {"client": "comes", "user": "1"})
+        copied = here.copied()
+        assert copied is not None
+        await copied
+        assert (await there.of(STREAM)).keys() == {"comes"}
+        here.leave(STREAM, "comes")
+        copied = here.copied()
+        assert copied is not None
+        await copied
+        assert not await there.of(STREAM)
+    for process in (here, there):
+        await end(process)
+
+
 async def end(process: Presence) -> None:
     for task in (process._refresher, process._writer):
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
     assert process._redis is not None
-    await process._redis.aclose()
+    process._redis.hang_up()
 
 
 async def until_present(process: Presence, clients: set[str]) -> None:
