@@ -76,6 +76,8 @@ class Checks:
 
     def take_all(self, steps: Sequence[Step], beside: Sequence[Step]) -> None:
         """The second row runs beside the first, out of its way: with the lowest priority, and heard of when it is done."""
+        # Whoever starts us in the background may have this ignored, and so would those whom it is to stop.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with ThreadPoolExecutor(1) as others:
             done = others.submit(self._take_in_turn, beside, is_beside=True)
             self._take_in_turn(steps)

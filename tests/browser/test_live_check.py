@@ -26,7 +26,7 @@ FORWARDED = (
 WELL = "Everything between you and the server works"
 
 
-# The impatient one first: it would not wait for a server that has others to answer.
+# The impatient one first: it would not wait for a server that has others to answer, or that answers for the first time.
 HOPS = {
     UPGRADE + FORWARDED + "proxy_read_timeout 2s;": "It is broken here: keeping it open.",
     UPGRADE + FORWARDED: WELL,
@@ -52,6 +52,7 @@ async def test_it_names_the_broken_hop(start_server: Start, new_window: NewPage,
 
     with Nginx(tmp_path, "\n".join(sites), next(iter(ports))):
         windows = {port: await new_window() for port in ports}
+        await windows[next(iter(ports))].goto(f"{server.url}/live-check/")
         for port, window in windows.items():
             await window.goto(f"http://127.0.0.1:{port}/live-check/")
         await asyncio.gather(*(check(windows[port], HOPS[inside]) for port, inside in ports.items()))

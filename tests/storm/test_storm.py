@@ -128,7 +128,7 @@ async def test_a_rolling_restart_of_three_processes_goes_unnoticed(
     port = free_port()
     with Nginx(tmp_path, site(port, servers), port) as nginx:
         await database.run(mark_for_tests)
-        people, seconds, rate = (500, 60.0, 50.0) if FULL else (30, 12.0, 30.0)
+        people, seconds, rate = (500, 60.0, 50.0) if FULL else (30, 20.0, 20.0)
         run = Storm(plan(f"http://127.0.0.1:{port}", people=people, seconds=seconds, rate=rate))
         storming = asyncio.create_task(run.happen())
         await asyncio.wait((storming, asyncio.create_task(run.begun.wait())), return_when="FIRST_COMPLETED")
