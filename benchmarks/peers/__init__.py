@@ -25,6 +25,7 @@ USUAL: tuple[Peer, ...] = (
     nats.NATS,
     broadcaster.BROADCASTER,
     broadcaster.JOINING_BROADCASTER,
+    broadcaster.JOINING_AS_MUCH,
 )
 
 ASGI: tuple[Peer, ...] = (
