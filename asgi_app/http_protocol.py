@@ -1,11 +1,12 @@
 """Owns HTTP as our Daphne speaks it: bounded bodies, responses no faster than the client reads, plain error pages."""
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import unquote
 
 from daphne import http_protocol as daphne
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.web import http
 from zope.interface import implementer
 
@@ -19,14 +20,21 @@ LINGER_S = 2.0
 
 
 class Channel(http.HTTPChannel):
-    """One HTTP connection."""
+    """One connection. It is Twisted's from its first bytes on, unless these are a handshake: its time-out and its producer
+    are a twentieth of what it takes to accept a WebSocket, which has no use for them.
+    """
 
     refused = False
     _is_new = True
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name, like all of this form below
-        super().connectionMade()
+        self._made_at = time.monotonic()
         self.factory.channels.add(self)
+
+    def look_at_the_clock(self, now: float) -> None:
+        """Ends a connection that never says anything; later on Twisted does."""
+        if self._is_new and now - self._made_at > self.timeOut:
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         super().connectionLost(reason)
@@ -37,6 +45,7 @@ class Channel(http.HTTPChannel):
             self._is_new = False
             if self._is_handshake(data):
                 return
+            super().connectionMade()
         if not self.refused:
             super().dataReceived(data)
 
@@ -57,6 +66,8 @@ class Channel(http.HTTPChannel):
         """Hands the connection over."""
         path, _, query_string = uri.partition(b"?")
         transport = self._let_go()
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
         server = self.factory.server
         scope = {
             "type": "websocket",
@@ -106,6 +117,9 @@ class Channel(http.HTTPChannel):
 
     def finish_up(self) -> None:
         """Closes the connection as soon as the request in progress is answered: now, if there is none."""
+        if self._is_new:
+            self.transport.loseConnection()
+            return
         if not self.requests:
             self.loseConnection()
             return

@@ -9,8 +9,8 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 from django.conf import settings
@@ -57,7 +57,7 @@ class LiveConnection:
         self.wire = wire
         self.dialect: Dialect = encoding
         self._encoding = encoding
-        self.id = uuid4().hex
+        self.id = token_hex(16)
         self._seat = seat
         self._session_key = auth.session_key_of(scope)
         self._process = live_process()

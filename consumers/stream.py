@@ -170,7 +170,6 @@ class Stream:
     def _group_for(self, dialect: Dialect) -> Group:
         """One for which nothing waits."""
         if self._is_crowd():
-            self._crowd = [group for group in self._crowd if group.followers]
             last = self._crowd[-1] if self._crowd else None
             if (
                 last is None
@@ -179,9 +178,11 @@ class Stream:
                 or len(last.followers) >= CROWD_GROUP
             ):
                 last = Group(dialect)
-                self._crowd.append(last)
+                self._crowd = [*(group for group in self._crowd if group.followers), last]
             return last
-        group = self._live.setdefault(dialect, Group(dialect))
+        group = self._live.get(dialect)
+        if group is None:
+            group = self._live[dialect] = Group(dialect)
         self._send(group)
         return group
 

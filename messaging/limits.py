@@ -8,6 +8,7 @@ shared cache down each process counts for itself: a limit is no reason to refuse
 import logging
 import threading
 import time
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
@@ -103,11 +104,18 @@ def countable(address: str) -> str:
     That is so for this machine's own and private addresses, unless TRUSTED_PROXIES says that proxies have been seen
     through already.
     """
+    network, is_near = _looked_up(address)
+    return "" if is_near and not settings.TRUSTED_PROXIES else network
+
+
+@lru_cache(maxsize=4096)
+def _looked_up(address: str) -> tuple[str, bool]:
+    """The network, and whether it is near. Who comes back comes from where they were."""
     try:
         is_near = ip_address(address.partition("%")[0]).is_private
     except ValueError:  # a UNIX socket's, or what a proxy made up
-        return ""
-    return "" if is_near and not settings.TRUSTED_PROXIES else network_of(address)
+        return "", False
+    return network_of(address), is_near
 
 
 def _add(cache: BaseCache, key: str, share: int) -> int:
