@@ -17,6 +17,7 @@ def profiled(pid: int, file: Path) -> Iterator[None]:
     """Samples whoever is at work meanwhile, which threads that wait for something in Python seem to be, too. `file` gets the
     table, and beside it the stacks for a flame graph. Slows the process down: what is measured is not what it can do.
     """
+    file.parent.mkdir(parents=True, exist_ok=True)
     stacks = file.with_suffix(".stacks")
     command = [
         str(Path(sys.executable).with_name("py-spy")),
