@@ -13,6 +13,8 @@ from consumers.slices import SLICE_S, Lane
 # thousands more come.
 MOST_IN_A_TURN = 16
 ACCEPTED_AT_ONCE = 4
+# What comes later than that after its turn waits for another.
+AWAITED_S = 0.01
 
 
 class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
@@ -22,13 +24,23 @@ class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
     # bytes do, would lie scattered, and no gap between be wide enough for the next.
     bufferSize = 8 * 1024  # noqa: N815 - Twisted's name
     is_known = False
+    _awaited_until = 0.0
 
-    def doRead(self) -> Any:  # noqa: N802 - Twisted's name
-        # Not before there is something to be read: what hundreds say could come in one turn of the loop.
+    def startReading(self) -> None:  # noqa: N802 - Twisted's name
+        # In a crowd it would be stopped again at once, for the turn that it waits for now.
+        slices = live_process().slices
+        if self.is_known or not slices.is_going:
+            super().startReading()
+        else:
+            slices.call(self._hear, Lane.NEW)
+
+    def doRead(self) -> Any:  # noqa: N802
+        # Not before there is something to be read, unless it is there by then: what hundreds say could come in one turn of
+        # the loop.
         if not self.is_known:
             self.is_known = True
             slices = live_process().slices
-            if not slices.passes():
+            if time.perf_counter() > self._awaited_until and not slices.passes():
                 self.stopReading()
                 slices.call(self._hear, Lane.NEW)
                 return None
@@ -37,7 +49,8 @@ class Arrival(TcpTransport):  # type: ignore[misc]  # Twisted has no types
     def _hear(self) -> None:
         """The event loop comes back at once with what is there to be read."""
         if self.connected:
-            self.startReading()
+            self._awaited_until = time.perf_counter() + AWAITED_S
+            super().startReading()
 
 
 def take_in_turn(port: Any) -> None:

@@ -51,7 +51,8 @@ class Slices:
 
     def __init__(self) -> None:
         self._lanes: tuple[deque[Callable[[], object]], ...] = tuple(deque() for _ in Lane)
-        self._is_going = False
+        self.is_going = False
+        """Somebody waits, or goes on just now."""
         self._begun = 0
         self._passed = 0
         self._cost_s = SLICE_S / 4
@@ -82,7 +83,7 @@ class Slices:
 
     def passes(self) -> bool:
         """Whether a newcomer may go on at once: nobody waits, and few have gone on in this turn of the loop."""
-        if self._is_going or self._passed == MOST_IN_A_SLICE:
+        if self.is_going or self._passed == MOST_IN_A_SLICE:
             return False
         if not self._passed:
             asyncio.get_running_loop().call_soon(self._forget_passed)
@@ -99,8 +100,8 @@ class Slices:
 
     def _wait(self, begin: Callable[[], object], lane: Lane) -> None:
         self._lanes[lane].append(begin)
-        if not self._is_going:
-            self._is_going = True
+        if not self.is_going:
+            self.is_going = True
             self._begin()
 
     def _begin(self) -> None:
@@ -131,7 +132,7 @@ class Slices:
         elif self._waiting():
             self._begin()
         else:
-            self._is_going = False
+            self.is_going = False
 
 
 def _settle(turn: "asyncio.Future[None]") -> None:
