@@ -179,8 +179,10 @@ class Server(daphne.Server):
         """Daphne's, every two seconds, for sockets and those who say nothing too."""
         super().timeout_checker()
         now = time.monotonic()
-        for connection in (*self.sockets, *self.http_factory.channels):
-            connection.look_at_the_clock(now)
+        for socket in list(self.sockets):
+            socket.look_at_the_clock(now)
+        for channel in list(self.http_factory.channels):
+            channel.look_at_the_clock(now)
 
     def log_action(self, protocol: Any, action: str, details: dict[str, Any]) -> None:
         if self.action_logger is not None:

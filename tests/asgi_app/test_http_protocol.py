@@ -2,10 +2,14 @@
 
 import hashlib
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.testing import StringTransport
 
+from asgi_app.http_protocol import Channel
 from tests.asgi_app.conftest import OURS, ServerProcess
 from tests.asgi_app.raw import RawConnection, get, parse, wait_for
 
@@ -201,3 +205,14 @@ def test_access_lines_have_no_query_strings(start: Any) -> None:
     assert get(server.port, "/?token=secret").status == 200
     wait_for(lambda: "GET /" in server.log())
     assert "secret" not in server.log()
+
+
+def test_whoever_never_says_anything_is_not_waited_for() -> None:
+    channel, transport = Channel(), StringTransport()
+    channel.factory = SimpleNamespace(channels=set())
+    channel.timeOut = 60
+    channel.makeConnection(transport)
+    channel.look_at_the_clock(time.monotonic() + 59)
+    assert not transport.disconnecting
+    channel.look_at_the_clock(time.monotonic() + 61)
+    assert transport.disconnecting
