@@ -4,7 +4,7 @@ import re
 import weakref
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumers import protocol
 from consumers.auth import Visitor
@@ -13,7 +13,7 @@ from consumers.group import Follower
 from consumers.process import LiveProcess
 from consumers.protocol import Command, Cut, ProtocolError
 from consumers.recoveries import FEED
-from consumers.replies import Replies
+from consumers.replies import REPLY_BELOW_BYTES, Replies
 from messaging.access import is_operator_now
 from messaging.commands import DESK, FEED_URI
 from messaging.crowd import database
@@ -23,6 +23,14 @@ from messaging.queries.events import CONTACT_KIND, Opened, Opening, Wanted
 # What a chat's uri can be: anything else never reaches the layer, whose groups have stricter names.
 CHAT_STREAM = re.compile(r"chat\.([A-Za-z0-9_.-]{1,64})")
 MAX_SUBSCRIPTIONS = 1000
+
+
+class _Ready(NamedTuple):
+    """A subscribe that is to be answered: None is opened where there is nothing to read, of doorbells."""
+
+    command: Command
+    name: str
+    opened: Opened | None
 
 
 class Following:
@@ -126,10 +134,16 @@ class Following:
                 self.leave(name)
                 await self._replies.refuse(command, error)
             return
+        ready: list[_Ready] = []
         for name in list(accepted):
             found = opened.get(_uri_or_nothing(name))
             if found is None or not found.is_postponed:
-                await self._begin_to_follow(accepted.pop(name), name, found)
+                command = accepted.pop(name)
+                if await self._may_follow(command, name, found):
+                    ready.append(_Ready(command, name, found))
+        while ready:
+            await self._replies.line_clear()
+            self._follow_ready(ready)
 
     async def _open(self, wanted: list[Wanted]) -> dict[str, Opened]:
         """Those that may be followed, by uri; the feed from memory, the others at the database, together with
@@ -178,27 +192,47 @@ class Following:
             return ProtocolError(*protocol.UNKNOWN)
         return None
 
-    async def _begin_to_follow(self, command: Command, name: str, opened: Opened | None) -> None:
+    async def _may_follow(self, command: Command, name: str, opened: Opened | None) -> bool:
+        """Whoever may not is answered, and leaves."""
         request: protocol.Subscribe = command.request
         if opened is None and not (self._is_doorbell(name) and await self._may_hear(name)):
-            self.leave(name)
-            await self._replies.error(command, ProtocolError(*protocol.UNKNOWN))
-            return
-        if name == DESK or (opened is not None and opened.kind == CONTACT_KIND):
-            self._staffed.add(name)
-        if opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
-            self.leave(name)
-            await self._replies.error(command, protocol.UNRECOVERABLE)
-            return
-        await self._replies.line_clear()
-        if name not in self._streams:
-            self._hub.leave(
-                self._follower, name
-            )  # the socket was lost while it waited, maybe before it was registered
-            return
-        # From here to the end nothing awaits: the reply precedes every push, and no push has an offset of the reply's.
-        self._replies.send(self._encoding.reply_frame(command, _subscribed(request, opened)))
-        watch = request.join_leave and opened is not None and _is_small(opened)
+            refusal = ProtocolError(*protocol.UNKNOWN)
+        elif opened is not None and request.recover and opened.replay is None and request.refuses_fresh_start:
+            refusal = protocol.UNRECOVERABLE
+        else:
+            # Also while it waits for the line: who is no operator any more is looked for here.
+            if name == DESK or (opened is not None and opened.kind == CONTACT_KIND):
+                self._staffed.add(name)
+            return True
+        self.leave(name)
+        await self._replies.error(command, refusal)
+        return False
+
+    def _follow_ready(self, ready: list[_Ready]) -> None:
+        """Answers and follows as many as there is room for on the line; what is left is to be done when it is clear.
+
+        Nothing awaits here: the replies, which are one send, precede every push, and no push has an offset of a reply's.
+        """
+        begun: list[_Ready] = []
+        frames: list[bytes] = []
+        while ready and sum(map(len, frames)) < REPLY_BELOW_BYTES:
+            each = ready.pop(0)
+            if each.name not in self._streams:
+                # The socket was lost while it waited, maybe before it was registered.
+                self._hub.leave(self._follower, each.name)
+                continue
+            begun.append(each)
+            frames.append(
+                self._encoding.reply_frame(each.command, _subscribed(each.command.request, each.opened))
+            )
+        if frames:
+            self._replies.send(b"".join(frames))
+        for each in begun:
+            if each.name in self._streams:  # what the one before had kept was not too much
+                self._go_live(each.name, each.opened, joins_and_leaves=each.command.request.join_leave)
+
+    def _go_live(self, name: str, opened: Opened | None, *, joins_and_leaves: bool) -> None:
+        watch = joins_and_leaves and opened is not None and _is_small(opened)
         head, epoch = (opened.head, opened.epoch) if opened is not None else (0, "")
         self._streams[name] = watch
         if not self._hub.go_live(self._follower, name, head=head, epoch=epoch, watch_presence=watch):
