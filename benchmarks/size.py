@@ -64,6 +64,7 @@ SIZES = {
         stalled=(20, 1000),
         peers_of={
             "many-sockets": frozenset({"parley", "parley-4", "stock-pubsub", "socketio", "nchan", "broadcaster"}),
+            "storm": frozenset({"parley"}),
             "storm-room": frozenset({"parley"}),
             "stalled": frozenset({"parley"}),
             "coming-and-going": frozenset({"parley", "stock-pubsub"}),
