@@ -43,6 +43,7 @@ from asgi_app.health import readiness
 from asgi_app.http_protocol import HTTPFactory
 from asgi_app.worker import work
 from asgi_app.ws_protocol import State, WebSocketProtocol
+from consumers.process import live_process
 from messaging.bell import bell
 
 logger = logging.getLogger("parley.server")
@@ -221,10 +222,11 @@ class Server(daphne.Server):
             channel.finish_up()
         await self._wait_until(lambda: not self.http_factory.channels and not self._sockets(), deadline)
         await self._end_applications()
-        # What was committed last reaches the other processes' sockets now, not with their next comparison.
+        # What was committed last reaches the other processes' sockets now, not with their next comparison; that these have
+        # gone would never reach them.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BELL_S):
-                await bell.end()
+                await asyncio.gather(live_process().hub.announced(), bell.end())
 
     def _sockets(self) -> list[WebSocketProtocol]:
         return [socket for socket in self.sockets if socket.state is not State.CLOSED]

@@ -68,6 +68,7 @@ class Hub:
         self._comparing = asyncio.Lock()
         self._compare_wanted = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._announcing: set[asyncio.Task[None]] = set()
         self._to_flush: list[Stream] = []
         self._commits_to_flush: list[float] = []
         self._repairing: set[Stream] = set()
@@ -153,7 +154,14 @@ class Hub:
         """Tells those who watch a stream's presence, in all processes, that somebody came or went, `when` it is so for all
         who ask. May be lost.
         """
-        self._spawn(self._announce(name, kind, info, when))
+        announcing = self._spawn(self._announce(name, kind, info, when))
+        self._announcing.add(announcing)
+        announcing.add_done_callback(self._announcing.discard)
+
+    async def announced(self) -> None:
+        """Returns when everybody has been told of who has come and gone by now."""
+        if self._announcing:
+            await asyncio.wait(self._announcing)
 
     async def _announce(
         self, name: str, kind: JoinOrLeave, info: dict[str, Any], when: asyncio.Future[None] | None

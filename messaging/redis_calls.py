@@ -81,7 +81,7 @@ class RedisCalls:
             return self._line
         async with self._opening:
             if self._line is None:
-                line = RedisLine(self._host, self._take, _nothing, self._lost)
+                line = RedisLine(self._host, self._take, lambda: None, self._lost)
                 try:
                     await line.open()
                 except RedisError as error:
@@ -115,6 +115,3 @@ class RedisCalls:
                 question.answered.set_exception(
                     ConnectionError(f"The connection to Redis was lost: {error!r}")
                 )
-
-
-def _nothing() -> None: ...

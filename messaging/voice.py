@@ -1,8 +1,7 @@
 """How this process says something to groups of the channel layer; `consumers/ears.py` is the other end.
 
 `RedisVoice` says on a connection of its own what the layer's `group_send` would, to hundreds of groups at once: a thousand
-threads are a thousand groups. Whoever receives by the layer hears it. With any other layer it is
-`group_send`.
+threads are a thousand groups. Whoever receives by the layer hears it. With any other layer it is `group_send`.
 """
 
 from collections.abc import Iterator, Mapping

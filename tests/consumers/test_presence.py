@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +11,9 @@ from redis import asyncio as aioredis
 
 from consumers import presence
 from consumers.presence import Presence
+from tests.consumers.sdk import PythonClient
+from tests.consumers.stage import Cast, Stage
+from tests.live_server import LiveServer
 
 pytestmark = pytest.mark.needs_redis
 
@@ -80,6 +84,28 @@ async def test_it_says_when_other_processes_know_of_a_change() -> None:
         assert not await there.of(STREAM)
     for process in (here, there):
         await end(process)
+
+
+async def test_whoever_goes_with_their_process_is_told_of_to_those_of_others(
+    stage: Stage, cast: Cast, stage_database: str, server_settings: dict[str, str], tmp_path: Path
+) -> None:
+    there = LiveServer(database_url=stage_database, env=server_settings, log=tmp_path / "log")
+    await there.start()
+    try:
+        stream = f"chat.{await stage.room(cast.alice, cast.bob)}"
+        alice = PythonClient(stage.server.ws_url, token=cast.alice.token)
+        bob = PythonClient(there.ws_url, token=cast.bob.token)
+        await asyncio.gather(alice.connect(), bob.connect())
+        watching = await alice.follow(stream, join_leave=True)
+        await bob.follow(stream, join_leave=True)
+        info = {"client": bob.id, "user": str(cast.bob.id), "conn_info": {"username": cast.bob.name}}
+        await alice.until(lambda: ("join", info) in watching.present)
+        assert set(await alice.presence(stream)) == {alice.id, bob.id}
+        assert await there.terminate() == 0
+        await alice.until(lambda: ("leave", info) in watching.present)
+        await asyncio.gather(alice.disconnect(), bob.disconnect())
+    finally:
+        await there.close()
 
 
 async def end(process: Presence) -> None:
